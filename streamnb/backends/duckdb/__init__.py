@@ -1,0 +1,1 @@
+"""Plans as the DuckDB statements of one micro-batch."""

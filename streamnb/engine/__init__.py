@@ -1,0 +1,1 @@
+"""Runs queries over a log, one transaction a tick."""

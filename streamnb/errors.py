@@ -1,0 +1,126 @@
+"""Every exception of streamnb, and how one is drawn for people.
+
+The tree::
+
+    StreamnbError
+    ├── KsqlError                  anything a statement or a query can be refused for
+    │   ├── KsqlStatementError     the statement parses, but cannot be planned or executed
+    │   │   └── ParseFailedError   the text is no statement
+    │   └── KsqlFunctionError      a function cannot be resolved or applied
+    ├── LogError                   a topic or a broker cannot be reached or used
+    └── StoreError                 the pipeline's database file cannot be opened or used
+        └── StoreLockedError       another process holds the file
+
+``message`` keeps ksqlDB's wording, since REST clients and case files compare it; ``render()`` is for people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "KsqlError",
+    "KsqlFunctionError",
+    "KsqlStatementError",
+    "LogError",
+    "ParseFailedError",
+    "Span",
+    "StoreError",
+    "StoreLockedError",
+    "StreamnbError",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a piece of text stands: offsets of its first character and of the one behind its last."""
+
+    start: int
+    end: int
+
+
+class StreamnbError(Exception):
+    """Base of every error that streamnb raises on purpose.
+
+    ``message`` is ksqlDB's wording where ksqlDB has one; ``summary`` is the first line shown to people (lower
+    case, no full stop); ``hint`` says something the reader can do; ``text`` and ``span`` point at the statement.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        summary: str | None = None,
+        hint: str | None = None,
+        text: str | None = None,
+        span: Span | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.summary = summary
+        self.hint = hint
+        self.text = text
+        self.span = span
+
+    def at(self, text: str, span: Span | None = None) -> StreamnbError:
+        """Add the statement's text (and a span where none is known yet) and return the same error."""
+        if self.text is None:
+            self.text = text
+        if self.span is None:
+            self.span = span
+        return self
+
+    def render(self) -> str:
+        """Draw the error: what is wrong, the source line with a caret below the place, and a hint."""
+        lines = [f"error: {self.summary or _first_line(self.message)}"]
+        if self.text is not None and self.span is not None:
+            lines.append(_excerpt(self.text, self.span))
+        if self.hint:
+            lines.append(f"hint: {self.hint}")
+        return "\n".join(lines)
+
+
+def _first_line(message: str) -> str:
+    return message.strip().split("\n", 1)[0].rstrip(".")
+
+
+def _excerpt(text: str, span: Span) -> str:
+    """Show the line a span starts in, numbered from 1, with carets below the span."""
+    start = min(max(span.start, 0), len(text))
+    line_start = text.rfind("\n", 0, start) + 1
+    line_end = text.find("\n", start)
+    line = text[line_start : line_end if line_end >= 0 else len(text)]
+    number = text.count("\n", 0, start) + 1
+    column = start - line_start
+    width = max(1, min(span.end, line_start + len(line)) - start)
+    shown = line.replace("\t", " ")
+    margin = f"{number:>3} | "
+    return f"{margin}{shown}\n{' ' * (len(margin) - 2)}| {' ' * column}{'^' * width}"
+
+
+class KsqlError(StreamnbError):
+    """A statement or a running query is refused."""
+
+
+class KsqlStatementError(KsqlError):
+    """A statement that parses cannot be planned or executed."""
+
+
+class ParseFailedError(KsqlStatementError):
+    """Text that is no statement of the dialect."""
+
+
+class KsqlFunctionError(KsqlError):
+    """A function is unknown, does not accept its arguments, or raised."""
+
+
+class LogError(StreamnbError):
+    """A topic or a broker cannot be reached or used."""
+
+
+class StoreError(StreamnbError):
+    """The pipeline's database file cannot be opened or used."""
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the pipeline's database file."""

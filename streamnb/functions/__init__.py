@@ -1,0 +1,1 @@
+"""Scalar, aggregate and table functions, each declared once."""

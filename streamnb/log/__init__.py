@@ -1,0 +1,1 @@
+"""Topics: the embedded durable log and Apache Kafka."""

@@ -1,0 +1,1 @@
+"""The %ksql and %%ksql magics."""

@@ -1,0 +1,1 @@
+"""Live views of results in the notebook."""
