@@ -1,0 +1,133 @@
+"""The common base of all operators: batches, names of their tables, and what compiling one yields.
+
+An operator is a list of statements run in order, once per micro-batch: they read one TEMP table (the batch), create
+another one, and change the operator's state tables. Every column of a batch has an internal name, so a user's names
+can clash with nothing. Whatever fails takes the whole tick back, so statements leave nothing to clean up.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streamnb.duck import Sql, ident, sql
+from streamnb.schema import SqlType
+from streamnb.state.tables import StateTable
+from streamnb.store import Store
+
+__all__ = ["ERRORS", "BatchShape", "Mode", "Names", "Repeat", "Stage", "create_errors", "run_statements", "state_schema"]
+
+ERRORS = ident("temp", "errors")
+
+
+def create_errors() -> Sql:
+    """Create the TEMP table that takes the errors of records; once per connection that runs operators."""
+    return sql(
+        "CREATE TEMP TABLE IF NOT EXISTS {} (query VARCHAR, type INTEGER, part INTEGER, off BIGINT, seq BIGINT,"
+        " message VARCHAR)",
+        ERRORS,
+    )
+
+
+def state_schema() -> Sql:
+    """Create the schema of durable state tables; once per database."""
+    return sql("CREATE SCHEMA IF NOT EXISTS {}", ident("state"))
+
+
+class Mode(enum.Enum):
+    """Which changes of a table leave an operator: each one, or the last one per key and micro-batch."""
+
+    EVERY = "every"
+    LAST = "last"
+
+
+@dataclass(frozen=True)
+class BatchShape:
+    """The types of a batch's key and value columns, and whether its key has a window."""
+
+    keys: tuple[SqlType, ...]
+    values: tuple[SqlType, ...]
+    windowed: bool = False
+
+    def meta_columns(self) -> list[Sql]:
+        """The columns every batch has, in order."""
+        return [ident(name) for name in ("seq", "sub", "part", "off", "ts", "hdr", "vnull")]
+
+    def key_columns(self) -> list[Sql]:
+        """k0, k1, ..."""
+        return [ident(f"k{i}") for i in range(len(self.keys))]
+
+    def value_columns(self) -> list[Sql]:
+        """v0, v1, ..."""
+        return [ident(f"v{i}") for i in range(len(self.values))]
+
+    def window_columns(self) -> list[Sql]:
+        """Window start and end, if the key has a window."""
+        return [ident("ws"), ident("we")] if self.windowed else []
+
+    def columns(self) -> list[Sql]:
+        """All columns in canonical order: seq, sub, part, off, ts, hdr, vnull, [ws, we], k0.., v0.."""
+        return [*self.meta_columns(), *self.window_columns(), *self.key_columns(), *self.value_columns()]
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of the tables of one query, so that several queries live side by side.
+
+    State of a persistent query is ``durable``, in the schema "state"; that of a transient query is TEMP.
+    """
+
+    query_id: str
+    durable: bool = True
+
+    def temp(self, name: str) -> Sql:
+        """Name a TEMP table of this query."""
+        return ident("temp", f"{self.query_id}:{name}")
+
+    def state(self, name: str) -> Sql:
+        """Name a state table of this query."""
+        table = f"{self.query_id}:{name}"
+        return ident("state", table) if self.durable else ident("temp", f"{table}:state")
+
+    def state_table(self, name: str, columns: Iterable[tuple[str, Sql]]) -> StateTable:
+        """Declare a state table of this query."""
+        return StateTable(self.state(name), tuple(columns), self.durable)
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """Statements run ``times`` over, where ``times`` is a query for one number; ``?`` in them is the round, from 1.
+
+    The body is made of statements with exactly one parameter, or none.
+    """
+
+    times: Sql
+    body: tuple[Sql, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A compiled operator: its state tables, its statements, and the shape of the batch they create.
+
+    ``late`` is a query for the number of records dropped as late so far; ``view`` a query for the current rows of
+    the operator's table (columns k0.., [ws, we], ts, v0..). Both are None where there is no such thing.
+    """
+
+    tables: tuple[StateTable, ...]
+    statements: tuple[Sql | Repeat, ...]
+    shape: BatchShape
+    late: Sql | None = None
+    view: Sql | None = None
+
+
+def run_statements(store: Store, statements: Iterable[Sql | Repeat]) -> None:
+    """Run the statements of a stage in order, within the caller's transaction."""
+    for statement in statements:
+        if isinstance(statement, Sql):
+            store.execute(statement)
+            continue
+        times = store.rows(statement.times)[0][0] or 0
+        for round_ in range(1, times + 1):
+            for part in statement.body:
+                store.execute(part, (round_,) if "?" in part else ())

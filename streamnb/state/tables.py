@@ -1,0 +1,38 @@
+"""What an operator keeps between micro-batches: plain tables, described by a frozen declaration.
+
+The layout is the same for every operator: no primary key and no index, rows are looked up with their ``rowid`` by a
+join with the batch, deleted by ``rowid`` and inserted again. MERGE and UPDATE change rows in place and fall into slow
+modes on large tables, so they are kept for tables of a few rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamnb.duck import Sql, ident, join, sql
+
+__all__ = ["StateTable"]
+
+
+@dataclass(frozen=True)
+class StateTable:
+    """A table of operator state: its full name, and its columns with their DuckDB types, in order."""
+
+    name: Sql
+    columns: tuple[tuple[str, Sql], ...]
+    durable: bool = True
+
+    @property
+    def column_names(self) -> Sql:
+        """The column list, as INSERT wants it."""
+        return join(", ", [ident(name) for name, _ in self.columns])
+
+    def create(self) -> Sql:
+        """Create the table unless it is there; a table that is not durable lives as long as the connection."""
+        columns = join(", ", [sql("{} {}", ident(name), type_) for name, type_ in self.columns])
+        template = "CREATE TABLE IF NOT EXISTS {} ({})" if self.durable else "CREATE TEMP TABLE IF NOT EXISTS {} ({})"
+        return sql(template, self.name, columns)
+
+    def drop(self) -> Sql:
+        """Drop the table if it is there."""
+        return sql("DROP TABLE IF EXISTS {}", self.name)
