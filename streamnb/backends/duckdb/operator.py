@@ -16,7 +16,17 @@ from streamnb.schema import SqlType
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
 
-__all__ = ["ERRORS", "BatchShape", "Mode", "Names", "Repeat", "Stage", "create_errors", "run_statements", "state_schema"]
+__all__ = [
+    "ERRORS",
+    "BatchShape",
+    "Mode",
+    "Names",
+    "Repeat",
+    "Stage",
+    "create_errors",
+    "run_statements",
+    "state_schema",
+]
 
 ERRORS = ident("temp", "errors")
 
@@ -97,13 +107,14 @@ class Names:
 
 @dataclass(frozen=True)
 class Repeat:
-    """Statements run ``times`` over, where ``times`` is a query for one number; ``?`` in them is the round, from 1.
+    """Statements run as many times as the query ``times`` says.
 
-    The body is made of statements with exactly one parameter, or none.
+    ``first`` opens each round and takes its number, from 1, as its one parameter; ``rest`` follows it.
     """
 
     times: Sql
-    body: tuple[Sql, ...]
+    first: Sql
+    rest: tuple[Sql, ...]
 
 
 @dataclass(frozen=True)
@@ -129,5 +140,6 @@ def run_statements(store: Store, statements: Iterable[Sql | Repeat]) -> None:
             continue
         times = store.rows(statement.times)[0][0] or 0
         for round_ in range(1, times + 1):
-            for part in statement.body:
-                store.execute(part, (round_,) if "?" in part else ())
+            store.execute(statement.first, (round_,))
+            for following in statement.rest:
+                store.execute(following)
