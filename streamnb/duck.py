@@ -50,7 +50,7 @@ def ident(*path: str) -> Sql:
     return Sql(".".join('"' + part.replace('"', '""') + '"' for part in path))
 
 
-def lit(value: None | bool | int | float | decimal.Decimal | str | bytes) -> Sql:
+def lit(value: bool | int | float | decimal.Decimal | str | bytes | None) -> Sql:
     """Write a Python value as a DuckDB literal of the matching type."""
     if value is None:
         return Sql("NULL")

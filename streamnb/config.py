@@ -1,0 +1,1 @@
+"""Every setting: its name, default, unit and meaning."""
