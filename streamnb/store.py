@@ -7,14 +7,16 @@ the only writer; every reader takes a ``cursor()`` of its own.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from streamnb.duck import Sql, duck_type
+from streamnb.duck import Sql, duck_type, lit, sql
 from streamnb.errors import StoreError, StoreLockedError
 from streamnb.failpoints import failpoint
 from streamnb.schema import SqlType
@@ -22,6 +24,8 @@ from streamnb.schema import SqlType
 __all__ = ["DatabaseError", "Store"]
 
 DatabaseError = duckdb.Error
+
+_HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")
 
 _SETTINGS = (
     "SET disabled_optimizers = 'common_subexpressions'",  # otherwise a shared sub-expression leaves its TRY()
@@ -35,11 +39,62 @@ _SETTINGS = (
 )
 
 
+# DuckDB names a database for its file, and then takes "log.topic" for either the schema log or the database log.
+_AMBIGUOUS = frozenset(
+    {"catalog", "engine", "log", "main", "memory", "outbox", "pipeline"}
+    | {"query", "state", "streamnb", "system", "temp", "topic"}
+)
+
+
+def _is_attached(path: Path) -> bool:
+    """Tell whether a file's own name would be ambiguous, so that it is attached under another."""
+    return path.stem.lower() in _AMBIGUOUS
+
+
+def _connect(path: Path | None) -> duckdb.DuckDBPyConnection:
+    if path is None:
+        return duckdb.connect(":memory:")
+    if not _is_attached(path):
+        return duckdb.connect(str(path))
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute(sql("ATTACH {} AS pipeline", lit(str(path))))
+        connection.execute("USE pipeline")
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _open_error(path: Path | None, error: duckdb.Error) -> StoreError:
+    """Say why a file does not open: another process (named, where DuckDB names it), or the file itself."""
+    text = str(error)
+    if not isinstance(error, duckdb.IOException) or "lock" not in text.lower():
+        return StoreError(
+            f"database file {path} cannot be opened: {text}",
+            summary=f"database file {path} cannot be opened",
+            hint="keep the file and its .wal beside it; a new file can be filled again from the topics of Kafka",
+        )
+    holder = _HOLDER.search(text)
+    who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
+    return StoreLockedError(
+        f"database file {path} is in use by {who}: {text}",
+        summary=f"database file {path} is in use by {who}",
+        hint="stop that process, or use another file; one pipeline owns its file alone",
+    )
+
+
 class Store:
     """A connection to the pipeline's database, with DuckDB's guards set."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path | None) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path | None,
+        functions: dict[str, Callable[..., Any]] | None = None,
+    ) -> None:
         self._connection = connection
+        self._functions = {} if functions is None else functions
         self.path = path
 
     @classmethod
@@ -50,17 +105,9 @@ class Store:
         """
         failpoint("store.open")
         try:
-            connection = duckdb.connect(str(path) if path is not None else ":memory:")
-        except duckdb.IOException as error:
-            if "lock" in str(error).lower():
-                raise StoreLockedError(
-                    f"database file {path} is in use by another process: {error}",
-                    summary=f"database file {path} is in use by another process",
-                    hint="stop the other process, or use another file; one pipeline owns its file alone",
-                ) from error
-            raise StoreError(f"database file {path} cannot be opened: {error}") from error
+            connection = _connect(path)
         except duckdb.Error as error:
-            raise StoreError(f"database file {path} cannot be opened: {error}") from error
+            raise _open_error(path, error) from error
         for setting in _SETTINGS:
             connection.execute(setting)
         failpoint("store.recovered")
@@ -68,7 +115,10 @@ class Store:
 
     def cursor(self) -> Store:
         """Open another connection to the same database, for another thread."""
-        return Store(self._connection.cursor(), self.path)
+        connection = self._connection.cursor()
+        if self.path is not None and _is_attached(self.path):
+            connection.execute("USE pipeline")
+        return Store(connection, self.path, self._functions)
 
     def execute(self, statement: Sql, parameters: Sequence[Any] = ()) -> None:
         """Run one statement and drop its result."""
@@ -98,15 +148,23 @@ class Store:
     def create_function(
         self, name: str, function: Callable[..., Any], parameters: Sequence[SqlType], returns: SqlType
     ) -> None:
-        """Register a vectorised Python function: Arrow arrays in, an Arrow array out, nulls included."""
+        """Register a vectorised function for all connections: Arrow arrays in, an Arrow array out, nulls included.
+
+        The same function may be registered again under its name. Raises: StoreError for another one.
+        """
+        if name in self._functions:
+            if self._functions[name] is not function:
+                raise StoreError(f"a function named {name} is registered already")
+            return
         self._connection.create_function(
             name,
             function,
             [duckdb.sqltype(duck_type(p)) for p in parameters],
             duckdb.sqltype(duck_type(returns)),
-            type="arrow",
-            null_handling="special",
+            type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
         )
+        self._functions[name] = function
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:

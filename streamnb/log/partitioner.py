@@ -1,0 +1,67 @@
+"""The partition of a keyed record, as Kafka's Java client chooses it: murmur2 of the key's bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["murmur2", "partitions_of"]
+
+_SEED = np.uint32(0x9747B28C)
+_M = np.uint32(0x5BD1E995)
+
+
+def murmur2(keys: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint32]:
+    """Hash binary values with Kafka's murmur2, all of them at once.
+
+    Shape: one uint32 per value; that of a null is the hash of no bytes.
+    Source: ``org.apache.kafka.common.utils.Utils.murmur2``.
+    """
+    flat = pc.fill_null(pa.chunked_array(keys).combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys, b"")
+    if len(flat) == 0:
+        return np.empty(0, dtype=np.uint32)
+    flat = flat.cast(pa.large_binary())
+    _, offset_buffer, data_buffer = flat.buffers()
+    offsets = np.frombuffer(offset_buffer, dtype=np.int64)[flat.offset : flat.offset + len(flat) + 1]
+    # Four bytes behind the end, so that the last word of every key may be read whole.
+    data = np.zeros(int(offsets[-1]) + 4, dtype=np.uint8)
+    if data_buffer is not None:
+        data[:-4] = np.frombuffer(data_buffer, dtype=np.uint8)[: offsets[-1]]
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    hashes = _SEED ^ lengths.astype(np.uint32)
+    words = lengths // 4
+    for word in range(int(words.max())):
+        rows = np.nonzero(words > word)[0]
+        k = _word(data, starts[rows] + 4 * word) * _M
+        k ^= k >> np.uint32(24)
+        hashes[rows] = hashes[rows] * _M ^ k * _M
+    rest = lengths % 4
+    rows = np.nonzero(rest)[0]
+    tail = _word(data, starts[rows] + 4 * words[rows]) & (
+        (np.uint32(1) << (8 * rest[rows]).astype(np.uint32)) - np.uint32(1)
+    )
+    hashes[rows] = (hashes[rows] ^ tail) * _M
+    hashes ^= hashes >> np.uint32(13)
+    hashes *= _M
+    hashes ^= hashes >> np.uint32(15)
+    return hashes
+
+
+def _word(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32]:
+    """Read four little-endian bytes at each place."""
+    word: npt.NDArray[np.uint32] = data[at].astype(np.uint32)
+    for shift in (1, 2, 3):
+        word |= data[at + shift].astype(np.uint32) << np.uint32(8 * shift)
+    return word
+
+
+def partitions_of(keys: pa.Array | pa.ChunkedArray, partitions: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Choose the partition of each key; records without a key go to partition 0, which keeps their order.
+
+    Shape: keys BINARY and numbers of partitions INTEGER in, INTEGER out, never null.
+    """
+    positive = (murmur2(keys) & np.uint32(0x7FFFFFFF)).astype(np.int64)
+    chosen = pa.array(positive % np.asarray(partitions, dtype=np.int64), pa.int32())
+    return pc.if_else(pc.is_null(keys), pa.scalar(0, pa.int32()), chosen)

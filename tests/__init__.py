@@ -1,0 +1,1 @@
+"""Tests of streamnb; the folders mirror the package."""
