@@ -1,1 +1,3 @@
-"""Connectors: where records come from and go to."""
+"""Sources and sinks: connectors that bring records to topics and take them away, one file per system."""
+
+__all__: list[str] = []
