@@ -1,0 +1,36 @@
+"""Scalar functions that choose between values."""
+
+from __future__ import annotations
+
+from streamnb.functions.declare import Function, in_sql
+
+__all__ = ["FUNCTIONS"]
+
+_CATEGORY = "conditional"
+
+FUNCTIONS: tuple[Function, ...] = (
+    Function(
+        "AS_VALUE",
+        "other",
+        "Copies a key column into the value.",
+        (in_sql("(key T) -> T", "{0}"),),
+    ),
+    Function(
+        "COALESCE",
+        _CATEGORY,
+        "Returns the first argument that is not null.",
+        (in_sql("(first T, others T...) -> T", "coalesce({*})"),),
+    ),
+    Function(
+        "IFNULL",
+        _CATEGORY,
+        "Returns the first argument, or the second where the first is null.",
+        (in_sql("(value T, alternative T) -> T", "coalesce({0}, {1})"),),
+    ),
+    Function(
+        "NULLIF",
+        _CATEGORY,
+        "Returns null where both arguments are equal, else the first.",
+        (in_sql("(value T, unwanted T) -> T", "nullif({0}, {1})"),),
+    ),
+)

@@ -1,0 +1,158 @@
+"""How a scalar function is declared: its overloads, and how a call becomes DuckDB SQL.
+
+Theory of operation: a template names each argument as often as it likes. An argument that is more than a column or a
+literal, and is used more than once, is computed once per row and handed to the template through a list of one struct
+and a lambda, so that nested calls do not multiply and a volatile argument is drawn once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streamnb.duck import Sql, ident, join, sql
+from streamnb.functions.signatures import ArgType, Match, Signature, parse_signature
+from streamnb.schema import SqlType
+
+__all__ = [
+    "Call",
+    "Function",
+    "LambdaSql",
+    "Overload",
+    "Piece",
+    "ReturnRule",
+    "fill",
+    "in_python",
+    "in_sql",
+    "in_values",
+]
+
+
+@dataclass(frozen=True)
+class LambdaSql:
+    """A compiled lambda: names that nothing around it uses, and its body as a function of the parameters' SQL."""
+
+    names: tuple[Sql, ...]
+    body: Callable[[Sequence[Sql]], Sql]
+
+
+Piece = Sql | LambdaSql
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to be written as SQL; ``types`` are those of the arguments after conversion."""
+
+    args: tuple[Piece, ...]
+    types: tuple[SqlType | None, ...]
+    given: tuple[ArgType, ...]
+    returns: SqlType | None
+
+    def sql(self, index: int) -> Sql:
+        """Return the SQL of an argument that is no lambda."""
+        piece = self.args[index]
+        if isinstance(piece, LambdaSql):
+            raise TypeError(f"argument {index} is a lambda")
+        return piece
+
+    def function(self, index: int) -> LambdaSql:
+        """Return the lambda at an index."""
+        piece = self.args[index]
+        if not isinstance(piece, LambdaSql):
+            raise TypeError(f"argument {index} is no lambda")
+        return piece
+
+    def pieces(self) -> tuple[Sql, ...]:
+        """Return all arguments of a call without lambdas."""
+        return tuple(self.sql(i) for i in range(len(self.args)))
+
+
+Builder = Callable[[Call], Sql]
+ReturnRule = Callable[[Sequence[ArgType]], SqlType]
+PythonBody = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Overload:
+    """One signature and what carries it out: a template, a builder, or a vectorised Python function.
+
+    ``python`` takes Arrow arrays, nulls included, and returns one; ``per_value``: it takes and returns Python values,
+    and ``strict``: it is not asked when an argument is null, and the result is null.
+    ``returns`` computes the result's type where the signature cannot say it (precision and scale).
+    """
+
+    text: str
+    template: str | Builder | None = None
+    python: PythonBody | None = None
+    returns: ReturnRule | None = None
+    can_raise: bool = False
+    volatile: bool = False
+    per_value: bool = False
+    strict: bool = False
+
+    @property
+    def signature(self) -> Signature:
+        """The parsed signature."""
+        return parse_signature(self.text)
+
+    def return_type(self, given: Sequence[ArgType], found: Match) -> SqlType | None:
+        """Find the type of the result for matched arguments."""
+        return found.returns if self.returns is None else self.returns(given)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function: its name as ksqlDB prints it in messages, what it is for, and its overloads."""
+
+    name: str
+    category: str
+    doc: str
+    overloads: tuple[Overload, ...]
+
+
+def in_sql(
+    text: str,
+    template: str | Builder,
+    *,
+    returns: ReturnRule | None = None,
+    can_raise: bool = False,
+    volatile: bool = False,
+) -> Overload:
+    """Declare an overload that is DuckDB SQL: ``{0}`` is the first argument, ``{*}`` all of them with commas."""
+    return Overload(text, template, None, returns, can_raise, volatile)
+
+
+def in_python(text: str, body: PythonBody, *, can_raise: bool = False) -> Overload:
+    """Declare an overload that is a vectorised Python function."""
+    return Overload(text, None, body, None, can_raise)
+
+
+def in_values(
+    text: str,
+    function: Callable[..., Any],
+    *,
+    can_raise: bool = False,
+    strict: bool = True,
+    returns: ReturnRule | None = None,
+) -> Overload:
+    """Declare an overload that is a Python function of single values."""
+    return Overload(text, None, function, returns, can_raise, False, True, strict)
+
+
+_SIMPLE = re.compile(r"""[A-Za-z0-9_.]+\Z|"[^"]*"\Z|'[^']*'\Z|-?\d+(\.\d+)?(::\w+)?\Z""")
+_BOUND = "bound"
+
+
+def fill(template: str, args: Sequence[Sql]) -> Sql:
+    """Fill a template with arguments, computing once what the template uses more than once."""
+    shared = [i for i, arg in enumerate(args) if template.count(f"{{{i}}}") > 1 and not _SIMPLE.match(arg)]
+    pieces = list(args)
+    for i in shared:
+        pieces[i] = ident(_BOUND, f"a{i}")
+    body = sql(template.replace("{*}", "{all}"), *pieces, all=join(", ", pieces))
+    if not shared:
+        return body
+    fields = join(", ", [sql("{} := {}", ident(f"a{i}"), args[i]) for i in shared])
+    return sql("list_transform([struct_pack({})], lambda {}: {})[1]", fields, ident(_BOUND), body)

@@ -1,0 +1,294 @@
+"""Finds the function that a call means, and says how the call is written in DuckDB SQL.
+
+Resolution follows ksqlDB: overloads that fit exactly come first, then those that fit with implicit conversions; one
+without variable arguments is preferred, then the one with fewer type variables, then the one whose variable
+arguments start later; what is still ambiguous is an error.
+
+A call with lambdas is resolved twice: with ``LambdaArg(n)`` to learn the types of the lambdas' parameters
+(``Resolved.lambda_params``), and again with ``LambdaArg(n, body type)`` once the bodies are typed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.errors import KsqlFunctionError
+from streamnb.functions.declare import Call, Function, LambdaSql, Overload, Piece, PythonBody, fill
+from streamnb.functions.signatures import ArgType, LambdaArg, Match, UnitArg, match
+from streamnb.functions.values import per_value_body
+from streamnb.schema import INTEGER, STRING, SqlType
+from streamnb.store import DatabaseError, Store
+
+__all__ = [
+    "ArgType",
+    "LambdaArg",
+    "LambdaSql",
+    "Piece",
+    "PythonFunction",
+    "Registry",
+    "Resolved",
+    "UnitArg",
+    "builtin_functions",
+    "default_registry",
+    "resolve_overload",
+]
+
+_FAMILIES = ("arrays", "bytes", "conditional", "datetimes", "json", "lambdas", "maps", "numbers", "strings", "urls")
+
+
+@dataclass(frozen=True)
+class PythonFunction:
+    """A vectorised Python function as DuckDB knows it."""
+
+    name: str
+    body: PythonBody
+    params: tuple[SqlType, ...]
+    returns: SqlType
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A call whose function is found.
+
+    ``param_types`` has one type per argument, to which the caller converts it; None stands for a lambda, a time unit
+    and a NULL without type. ``return_type`` is None while a lambda's body is untyped, and for an untyped NULL.
+    ``render`` takes the SQL of each argument: ``LambdaSql`` for a lambda, anything for a time unit.
+    A ``volatile`` call must not stand inside DuckDB's TRY().
+    """
+
+    name: str
+    return_type: SqlType | None
+    param_types: tuple[SqlType | None, ...]
+    can_raise: bool
+    volatile: bool
+    overload: Overload = field(repr=False)
+    args: tuple[ArgType, ...] = field(repr=False)
+    found: Match = field(repr=False)
+    python: PythonFunction | None = field(default=None, repr=False)
+
+    def lambda_params(self, index: int) -> tuple[SqlType | None, ...]:
+        """List the parameter types of the lambda that is argument ``index``; None is an untyped NULL."""
+        return self.found.lambdas[index]
+
+    def render(self, args: Sequence[Piece]) -> Sql:
+        """Write the call as DuckDB SQL; ``registry.install`` must have run before the SQL does."""
+        if len(args) != len(self.args):
+            raise ValueError(f"{self.name} was resolved with {len(self.args)} arguments, not {len(args)}")
+        if any(isinstance(a, LambdaArg) and a.result is None for a in self.args):
+            raise ValueError(f"{self.name} was resolved before its lambda's body was typed")
+        call = Call(tuple(args), self.param_types, self.args, self.return_type)
+        if self.python is not None:
+            pieces = [_unit(a) or call.sql(i) for i, a in enumerate(self.args)]
+            types = self.python.params[: len(pieces)]
+            typed = [sql("{}::{}", p, duck_type(t)) for p, t in zip(pieces, types, strict=True)] or [lit(0)]
+            return sql("{}({})", ident(self.python.name), join(", ", typed))
+        if isinstance(self.overload.template, str):
+            return fill(self.overload.template, call.pieces())
+        assert self.overload.template is not None
+        return self.overload.template(call)
+
+
+def _unit(arg: ArgType) -> Sql | None:
+    return lit(arg.unit) if isinstance(arg, UnitArg) else None
+
+
+@cache
+def builtin_functions() -> dict[str, Function]:
+    """Load the declarations of all built-in scalar functions, by upper-case name."""
+    found: dict[str, Function] = {}
+    for family in _FAMILIES:
+        for function in import_module(f"streamnb.functions.{family}").FUNCTIONS:
+            if found.setdefault(function.name.upper(), function) is not function:
+                raise ValueError(f"function {function.name} is declared twice")
+    return dict(sorted(found.items()))
+
+
+def resolve_overload(name: str, overloads: Sequence[Overload], args: Sequence[ArgType]) -> tuple[Overload, Match]:
+    """Choose the overload that a call means.
+
+    Raises: KsqlFunctionError when none fits, or when several do and none is better.
+    """
+    for casts in (False, True):
+        fits = [(o, m) for o in overloads if (m := match(o.signature, args, casts)) is not None]
+        if not fits:
+            continue
+        fits.sort(key=lambda fit: _preference(fit[0]))
+        if len(fits) > 1 and _preference(fits[0][0]) == _preference(fits[1][0]):
+            raise KsqlFunctionError(
+                f"Function '{name}' cannot be resolved due to ambiguous method parameters {_list(args)}.\n"
+                f"{_alternatives(name, overloads)}",
+                summary=f"{name.upper()}{_list(args)} fits more than one form of the function",
+                hint=f"write CAST around an argument. {_hint(name, overloads)}",
+            )
+        return fits[0]
+    raise KsqlFunctionError(
+        f"Function '{name}' does not accept parameters {_list(args)}.\n{_alternatives(name, overloads)}",
+        summary=f"function {name.upper()} does not accept {_list(args)}",
+        hint=_hint(name, overloads),
+    )
+
+
+def _preference(overload: Overload) -> tuple[int, int, int]:
+    signature = overload.signature
+    variadic = signature.variadic
+    return (0 if variadic is None else 1, len(signature.variables()), 0 if variadic is None else -variadic)
+
+
+def _list(args: Sequence[ArgType]) -> str:
+    return f"({', '.join('null' if a is None else str(a) for a in args)})"
+
+
+def _alternatives(name: str, overloads: Sequence[Overload]) -> str:
+    lines = [f"{name}({', '.join(map(str, o.signature.params))})" for o in overloads]
+    return "\n".join(
+        [
+            "Valid alternatives are:",
+            *lines,
+            "For detailed information on a function run: DESCRIBE FUNCTION <Function-Name>;",
+        ]
+    )
+
+
+def _hint(name: str, overloads: Sequence[Overload]) -> str:
+    forms = [f"{name.upper()}({', '.join(map(str, o.signature.params))})" for o in overloads[:4]]
+    return f"{name.upper()} can be called as {', '.join(forms)}{', ...' if len(overloads) > 4 else ''}"
+
+
+class Registry:
+    """The scalar functions of a workspace: the built-in ones and those of the user."""
+
+    def __init__(self) -> None:
+        self._own: dict[str, Function] = {}
+        self._needed: dict[str, PythonFunction] = {}
+        self._installed: weakref.WeakKeyDictionary[Store, set[str]] = weakref.WeakKeyDictionary()
+
+    def names(self) -> list[str]:
+        """List the names of all functions in alphabetical order."""
+        return sorted({*builtin_functions(), *self._own})
+
+    def __iter__(self) -> Iterator[Function]:
+        return (self._function(name) for name in self.names())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and (name.upper() in self._own or name.upper() in builtin_functions())
+
+    def describe(self, name: str) -> Function:
+        """Return the declaration of a function; the name's case does not matter.
+
+        Raises: KsqlFunctionError when there is no such function.
+        """
+        return self._function(name)
+
+    def _function(self, name: str) -> Function:
+        key = name.upper()
+        found = self._own.get(key) or builtin_functions().get(key)
+        if found is None:
+            close = difflib.get_close_matches(key, self.names(), n=3, cutoff=0.7)
+            raise KsqlFunctionError(
+                f"Can't find any functions with the name '{name}'",
+                summary=f"function {name} does not exist",
+                hint=f"did you mean {' or '.join(close)}?" if close else "SHOW FUNCTIONS lists all functions",
+            )
+        return found
+
+    def resolve(self, name: str, args: Sequence[ArgType]) -> Resolved:
+        """Find the function and the overload that a call means.
+
+        Raises: KsqlFunctionError when the function is unknown or does not accept the arguments.
+        """
+        function = self._function(name)
+        overload, found = resolve_overload(function.name, function.overloads, args)
+        returns = overload.return_type(args, found)
+        python = self._python(function, overload, args, found, returns) if overload.python is not None else None
+        return Resolved(
+            function.name.upper(),
+            returns,
+            found.params,
+            overload.can_raise,
+            overload.volatile,
+            overload,
+            tuple(args),
+            found,
+            python,
+        )
+
+    def _python(
+        self, function: Function, overload: Overload, args: Sequence[ArgType], found: Match, returns: SqlType | None
+    ) -> PythonFunction:
+        """Name the Python function of an overload for the types of a call, and remember that it is needed."""
+        text: SqlType = STRING  # a time unit is passed as text, and so is a NULL without type
+        params = tuple(text if t is None else t for t in found.params)
+        result = text if returns is None else returns
+        types = ", ".join(duck_type(t) for t in (*params, result))
+        mark = hashlib.sha1(f"{overload.text}|{types}".encode(), usedforsecurity=False).hexdigest()[:8]
+        name = f"streamnb_{function.name.lower()}_{mark}"
+        if name not in self._needed:
+            body = overload.python
+            assert body is not None
+            if overload.per_value:
+                body = per_value_body(body, params, result, overload.strict)
+            self._needed[name] = PythonFunction(name, body, params or (INTEGER,), result)
+        return self._needed[name]
+
+    def install(self, store: Store) -> None:
+        """Make all Python functions resolved so far callable on a store, and on its cursors; cheap when there is none.
+
+        Call it on the thread of the store, after ``resolve`` and before the rendered SQL runs.
+        """
+        installed = self._installed.setdefault(store, set())
+        for name, python in list(self._needed.items()):
+            if name in installed:
+                continue
+            try:
+                store.create_function(name, python.body, python.params, python.returns)
+            except DatabaseError as error:
+                if "already exists" not in str(error):
+                    raise
+            installed.add(name)
+
+    def register(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        signature: str,
+        *,
+        vectorised: bool = False,
+        doc: str = "",
+        category: str = "user",
+    ) -> None:
+        """Add a function of the user's, or another overload of one.
+
+        ``signature`` is written as in the reference: ``(BIGINT, STRING...) -> STRING``. A scalar function gets Python
+        values (None for null) once per row; a vectorised one gets Arrow arrays and returns an Arrow array. A call that
+        raises makes an error of its row.
+        Raises: ValueError when the signature is none, KsqlFunctionError when the name is that of a built-in function
+        or the overload exists.
+        """
+        overload = Overload(signature, python=function, can_raise=True, per_value=not vectorised)
+        params = [p.type for p in overload.signature.params]
+        key = name.upper()
+        if key in builtin_functions():
+            raise KsqlFunctionError(f"A function named {key} is built in", hint="choose another name")
+        known = self._own.get(key)
+        if known is not None and any([p.type for p in o.signature.params] == params for o in known.overloads):
+            raise KsqlFunctionError(f"Function {key} with these parameters is already registered")
+        overloads = (*(known.overloads if known else ()), overload)
+        self._own[key] = Function(name, category, doc or (known.doc if known else ""), overloads)
+
+    def unregister(self, name: str) -> None:
+        """Forget a function of the user's; queries that run keep theirs."""
+        self._own.pop(name.upper(), None)
+
+
+@cache
+def default_registry() -> Registry:
+    """Return the registry of built-in functions that is used where a workspace has none of its own."""
+    return Registry()

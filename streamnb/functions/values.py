@@ -1,0 +1,93 @@
+"""Python values in and out of Arrow arrays, for functions that work on one value at a time."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from streamnb import schema as s
+from streamnb.schema import SqlType
+
+__all__ = ["arrow_type", "per_value_body"]
+
+_PRIMITIVES = {
+    s.BOOLEAN: pa.bool_(),
+    s.INTEGER: pa.int32(),
+    s.BIGINT: pa.int64(),
+    s.DOUBLE: pa.float64(),
+    s.STRING: pa.string(),
+    s.BYTES: pa.binary(),
+    s.DATE: pa.date32(),
+    s.TIME: pa.time64("us"),
+    s.TIMESTAMP: pa.timestamp("us"),
+}
+
+
+def arrow_type(type_: SqlType) -> pa.DataType:
+    """Name the Arrow type in which DuckDB exchanges values of an SQL type."""
+    if isinstance(type_, s.Primitive):
+        return _PRIMITIVES[type_]
+    if isinstance(type_, s.Decimal):
+        return pa.decimal128(type_.precision, type_.scale)
+    if isinstance(type_, s.Array):
+        return pa.list_(arrow_type(type_.element))
+    if isinstance(type_, s.Map):
+        return pa.map_(arrow_type(type_.key), arrow_type(type_.value))
+    if isinstance(type_, s.Struct):
+        return pa.struct([pa.field(f.name, arrow_type(f.type)) for f in type_.fields])
+    raise TypeError(f"no Arrow type for {type_}")
+
+
+def per_value_body(
+    function: Callable[..., Any], params: Sequence[SqlType], returns: SqlType, strict: bool
+) -> Callable[..., pa.Array]:
+    """Make a function of Python values into one of Arrow arrays.
+
+    A map is a dict on both sides. When ``strict``, the result is null where an argument is null, and the function is
+    called once for equal arguments of a chunk. Without parameters it takes one array, which says how many rows.
+    """
+    type_ = arrow_type(returns)
+    maps = any(_holds_map(p) for p in params)
+
+    def body(*arrays: pa.ChunkedArray) -> pa.Array:
+        if not params:
+            return pa.array([function()] * len(arrays[0]), type_)
+        columns = [a.to_pylist(maps_as_pydicts="strict") if maps else a.to_pylist() for a in arrays]
+        rows = zip(*columns, strict=True)
+        out = _strict(function, rows) if strict else [function(*row) for row in rows]
+        return pa.array(out, type_)
+
+    # DuckDB counts the parameters that the signature shows.
+    kind = inspect.Parameter.POSITIONAL_ONLY
+    shown = [inspect.Parameter(f"a{i}", kind) for i in range(max(len(params), 1))]
+    body.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+    return body
+
+
+def _strict(function: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+    known: dict[tuple[Any, ...], Any] = {}
+    out: list[Any] = []
+    for row in rows:
+        if any(value is None for value in row):
+            out.append(None)
+            continue
+        try:
+            if row in known:
+                out.append(known[row])
+                continue
+        except TypeError:  # an argument that cannot be hashed
+            out.append(function(*row))
+            continue
+        out.append(known.setdefault(row, function(*row)))
+    return out
+
+
+def _holds_map(type_: SqlType) -> bool:
+    if isinstance(type_, s.Array):
+        return _holds_map(type_.element)
+    if isinstance(type_, s.Struct):
+        return any(_holds_map(f.type) for f in type_.fields)
+    return isinstance(type_, s.Map)
