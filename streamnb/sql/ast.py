@@ -236,7 +236,7 @@ class AtTimeZone(Expression):
 
 
 @dataclass(frozen=True)
-class Star(Node):
+class Star(Expression):
     """``*`` in a select list or in ``COUNT(*)``; ``source.*`` when ``source`` is given."""
 
     source: str | None = None
@@ -352,8 +352,6 @@ class Query(Node):
 @dataclass(frozen=True)
 class Statement(Node):
     """Base of all statements."""
-
-
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""Text to syntax tree: the front door of the SQL front end.
+
+Spans of a statement count from the start of the script it stands in, and errors carry that script, so that lines
+and columns are those the reader sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lark import UnexpectedToken
+from lark.exceptions import VisitError
+from lark.lexer import Token
+
+from streamnb.errors import ParseFailedError, Span
+from streamnb.schema import SqlType
+from streamnb.sql import ast
+from streamnb.sql.build_expressions import BuildError
+from streamnb.sql.build_statements import StatementBuilder
+from streamnb.sql.diagnosis import describe_syntax_error, line_column
+from streamnb.sql.lalr import END, grammar
+from streamnb.sql.tokens import StatementText, split_statements, tokenize
+
+__all__ = [
+    "StatementText",
+    "accepted_tokens",
+    "line_column",
+    "parse_columns",
+    "parse_expression",
+    "parse_script",
+    "parse_statement",
+    "parse_type",
+    "split_statements",
+]
+
+_BUILDER = StatementBuilder()
+
+
+def parse_statement(
+    text: str | StatementText, variables: Mapping[str, str] | None = None, *, test_tool: bool = False
+) -> ast.Statement:
+    """Parse one statement; a ``;`` at its end is allowed.
+
+    ``variables`` replace ``${name}``, one token for one token. ``test_tool`` adds the statements of ksqlDB's test
+    tool: ASSERT VALUES, ASSERT NULL VALUES, ASSERT STREAM, ASSERT TABLE and RUN SCRIPT.
+
+    Raises: ParseFailedError.
+    """
+    if isinstance(text, str):
+        text = _only_statement(text)
+    script = text.script or text.text
+    start = text.start if text.script else 0
+    rule = "test_statement" if test_tool else "statement"
+    statement: ast.Statement = _parse(script, rule, variables, start, start + len(text.text))
+    return statement
+
+
+def parse_script(
+    text: str, variables: Mapping[str, str] | None = None, *, test_tool: bool = False
+) -> list[ast.Statement]:
+    """Parse all statements of a script. DEFINE takes no effect here: it is for whoever runs the statements.
+
+    Raises: ParseFailedError for the first statement that is none.
+    """
+    return [parse_statement(s, variables, test_tool=test_tool) for s in split_statements(text)]
+
+
+def parse_expression(text: str) -> ast.Expression:
+    """Parse an expression, such as ``A + 1``."""
+    expression: ast.Expression = _parse(text, "expression")
+    return expression
+
+
+def parse_type(text: str) -> SqlType:
+    """Parse a type, such as ``ARRAY<STRING>``; a name that is no built-in type gives an ``ast.TypeName``."""
+    sql_type: SqlType = _parse(text, "type")
+    return sql_type
+
+
+def parse_columns(text: str) -> tuple[ast.ColumnDef, ...]:
+    """Parse the columns of a schema, such as ``ID BIGINT KEY, `foo` STRING``; empty text has none."""
+    columns: tuple[ast.ColumnDef, ...] = _parse(text, "schema")
+    return columns
+
+
+def accepted_tokens(text: str) -> set[str]:
+    """List what may be typed at the end of a text: keywords, operators, and ``<name>``, ``<text>``, ``<number>``.
+
+    A word that touches the end counts as unfinished and is left out; of a script, the last statement counts. Text
+    that no statement begins with gives the empty set. ``;`` is listed where the statement is complete.
+    """
+    start = _last_statement_start(text)
+    rules = grammar()
+    try:
+        tokens = list(tokenize(text, start, len(text), rules.operators, None))
+        if tokens and tokens[-1].type == "WORD" and tokens[-1].end_pos == len(text):
+            tokens.pop()
+        accepted = rules.accepted(tokens, "statement")
+    except (ParseFailedError, UnexpectedToken):
+        return set()
+    return {_PLACEHOLDERS.get(kind) or rules.shown(kind) for kind in accepted}
+
+
+_PLACEHOLDERS = {
+    END: ";",
+    "NAME": "<name>",
+    "QUOTED_NAME": "<name>",
+    "TEXT": "<text>",
+    "INTEGER_VALUE": "<number>",
+    "DECIMAL_VALUE": "<number>",
+    "FLOATING_VALUE": "<number>",
+}
+
+
+def _last_statement_start(text: str) -> int:
+    """Return where the statement begins that the end of a text belongs to."""
+    statements = split_statements(text)
+    if not statements:
+        return 0
+    last = statements[-1]
+    end = last.start + len(last.text)
+    # A semicolon behind the last statement begins a new one.
+    return len(text) if ";" in text[end:] else last.start
+
+
+def _only_statement(text: str) -> StatementText:
+    statements = split_statements(text)
+    if len(statements) == 1:
+        return statements[0]
+    if not statements:
+        raise ParseFailedError("Could not parse empty statement", summary="no statement is given", text=text)
+    second = statements[1]
+    raise ParseFailedError(
+        f"Expected exactly one KSQL statement; found {len(statements)} instead",
+        summary=f"one statement is expected, but {len(statements)} are given",
+        text=text,
+        span=Span(second.start, second.start + 1),
+    )
+
+
+def _parse(
+    text: str, rule: str, variables: Mapping[str, str] | None = None, start: int = 0, end: int | None = None
+) -> Any:
+    """Parse ``text[start:end]`` by one of the grammar's start rules."""
+    rules = grammar()
+    end = len(text) if end is None else end
+    tokens: list[Token] = list(tokenize(text, start, end, rules.operators, variables))
+    try:
+        return _BUILDER.transform(rules.parse(tokens, rule))
+    except UnexpectedToken as error:
+        raise describe_syntax_error(error, tokens, rule, text, start, end) from None
+    except VisitError as error:
+        if isinstance(error.orig_exc, BuildError):
+            raise _placed(error.orig_exc, text) from None
+        raise
+
+
+def _placed(error: BuildError, text: str) -> ParseFailedError:
+    """Give an error its text, and its message the line and column."""
+    line, column = line_column(text, error.span.start if error.span is not None else 0)
+    place = error.place.format(line=line, column=column, after=column + 1)
+    return ParseFailedError(place + error.message, summary=error.summary, hint=error.hint, text=text, span=error.span)
