@@ -11,7 +11,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from streamnb.duck import Sql, ident, sql
+from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.schema import SqlType
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 ERRORS = ident("temp", "errors")
+_META_TYPES = ("BIGINT", "BIGINT", "INTEGER", "BIGINT", "BIGINT", "STRUCT(k VARCHAR, v BLOB)[]", "BOOLEAN")
 
 
 def create_errors() -> Sql:
@@ -75,6 +76,14 @@ class BatchShape:
     def window_columns(self) -> list[Sql]:
         """Window start and end, if the key has a window."""
         return [ident("ws"), ident("we")] if self.windowed else []
+
+    def create(self, target: Sql) -> Sql:
+        """Create an empty batch of this shape, to be filled by INSERT."""
+        types = [Sql(name) for name in _META_TYPES]
+        types += [Sql("BIGINT")] * len(self.window_columns())
+        types += [duck_type(t) for t in (*self.keys, *self.values)]
+        columns = [sql("{} {}", column, type_) for column, type_ in zip(self.columns(), types, strict=True)]
+        return sql("CREATE OR REPLACE TEMP TABLE {} ({})", target, join(", ", columns))
 
     def columns(self) -> list[Sql]:
         """All columns in canonical order: seq, sub, part, off, ts, hdr, vnull, [ws, we], k0.., v0.."""

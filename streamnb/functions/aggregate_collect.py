@@ -1,0 +1,127 @@
+"""Aggregates that keep the values themselves: lists, sets, counts per value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamnb import schema as s
+from streamnb.duck import Sql, duck_type, lit, sql
+from streamnb.functions.aggregate import (
+    AggregateFunction,
+    Frame,
+    Parts,
+    ResolvedAggregate,
+    Signature,
+    first_occurrences,
+)
+
+HISTOGRAM_ENTRIES_MAX = 1000
+
+
+def _slice(limit: int | None) -> Sql:
+    return Sql("") if limit is None or limit < 0 else Sql(f"[:{limit}]")
+
+
+def _collect(name: str, distinct: bool) -> Any:
+    def build(params: tuple[s.SqlType, ...], _: tuple[Any, ...], limit: int | None) -> ResolvedAggregate:
+        part = sql("{}[]", duck_type(params[0]))
+        empty = sql("[]::{}", part)
+
+        def bounded(values: Sql) -> Sql:
+            return sql("({}){}", first_occurrences(values) if distinct else values, _slice(limit))
+
+        return ResolvedAggregate(
+            name=name,
+            result_type=s.Array(params[0]),
+            param_types=params,
+            parts=(part,),
+            partial=lambda f, a: [
+                sql("({}){}", f.call("list", a[0], ordered=True), Sql("") if distinct else _slice(limit))
+            ],
+            merge=lambda o, p: [bounded(sql("(coalesce({0}, {2}) || coalesce({1}, {2}))", o[0], p[0], empty))],
+            combine=lambda f, p: [bounded(sql("flatten({})", f.call("list", p[0], ordered=True)))],
+            finish=lambda p: p[0],
+            grows=True,
+        )
+
+    return build
+
+
+def _histogram(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> ResolvedAggregate:
+    """Count per text, for the first thousand texts seen."""
+    part = Sql("MAP(VARCHAR, BIGINT)")
+    texts = sql("[]::VARCHAR[]")
+
+    def merge(old: Parts, new: Parts) -> list[Sql]:
+        seen = sql("coalesce(map_keys({}), {})", old[0], texts)
+        given = sql("coalesce({}, {})", new[0], texts)
+        keys = sql("{}[:{}]", first_occurrences(sql("({} || {})", seen, given)), lit(HISTOGRAM_ENTRIES_MAX))
+        return [
+            sql(
+                "map_from_entries(list_transform({keys}, lambda t: struct_pack(k := t,"
+                " v := coalesce({old}[t], 0) + len(list_filter({given}, lambda g: g = t)))))",
+                keys=keys,
+                old=old[0],
+                given=given,
+            )
+        ]
+
+    def combine(frame: Frame, parts: Parts) -> list[Sql]:
+        entries = sql("flatten({})", frame.call("list", sql("map_entries({})", parts[0]), ordered=True))
+        keys = first_occurrences(sql("list_transform({}, lambda e: e.key)", entries))
+        return [
+            sql(
+                "map_from_entries(list_transform({keys}[:{limit}], lambda t: struct_pack(k := t, v := list_sum("
+                "list_transform(list_filter({entries}, lambda e: e.key = t), lambda e: e.value))::BIGINT)))",
+                keys=keys,
+                limit=lit(HISTOGRAM_ENTRIES_MAX),
+                entries=entries,
+            )
+        ]
+
+    return ResolvedAggregate(
+        name="HISTOGRAM",
+        result_type=s.Map(s.STRING, s.BIGINT),
+        param_types=params,
+        parts=(part,),
+        partial=lambda f, a: [f.call("list", a[0], where=sql("({}) IS NOT NULL", a[0]), ordered=True)],
+        merge=merge,
+        combine=combine,
+        finish=lambda p: p[0],
+        grows=True,
+    )
+
+
+def _count_distinct(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> ResolvedAggregate:
+    part = sql("{}[]", duck_type(params[0]))
+    empty = sql("[]::{}", part)
+    return ResolvedAggregate(
+        name="COUNT_DISTINCT",
+        result_type=s.BIGINT,
+        param_types=params,
+        parts=(part,),
+        partial=lambda f, a: [f.call("list", a[0], where=sql("({}) IS NOT NULL", a[0]), distinct=True)],
+        merge=lambda o, p: [sql("list_distinct(coalesce({0}, {2}) || coalesce({1}, {2}))", o[0], p[0], empty)],
+        combine=lambda f, p: [sql("list_distinct(flatten({}))", f.call("list", p[0]))],
+        finish=lambda p: sql("len({})::BIGINT", p[0]),
+        grows=True,
+    )
+
+
+_ANY = (Signature((None,)),)
+
+FUNCTIONS = (
+    AggregateFunction(
+        "COLLECT_LIST", "Gather a column's values in an array, nulls included.", _ANY, _collect("COLLECT_LIST", False)
+    ),
+    AggregateFunction(
+        "COLLECT_SET", "Gather a column's different values in an array.", _ANY, _collect("COLLECT_SET", True)
+    ),
+    AggregateFunction(
+        "HISTOGRAM",
+        "Count how often each text occurs, for the first 1000 texts.",
+        (Signature((s.STRING,)),),
+        _histogram,
+    ),
+    AggregateFunction("COUNT_DISTINCT", "Count a column's different values, exactly.", _ANY, _count_distinct),
+)
