@@ -1,0 +1,147 @@
+"""A logical plan as a program: the DuckDB statements of one micro-batch, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from streamnb.backends.duckdb.aggregate import AggregateSpec, compile_aggregate
+from streamnb.backends.duckdb.expressions import compile_expression
+from streamnb.backends.duckdb.flatmap import compile_flat_map
+from streamnb.backends.duckdb.join import compile_join
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Repeat, Stage
+from streamnb.backends.duckdb.stateless import compile_filter, compile_project, compile_table_filter, is_identity
+from streamnb.catalog import DataSource
+from streamnb.duck import Sql
+from streamnb.plan.logical import Aggregate, Filter, FlatMap, Join, PlanNode, Project, Scan
+from streamnb.state.tables import StateTable
+
+__all__ = ["Input", "Program", "compile_plan"]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A source of a program and the TEMP table its decoded, ordered batch is put into."""
+
+    source: DataSource
+    position: int
+    batch: Sql
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled query: run ``statements`` once per micro-batch, after the inputs' batches are there.
+
+    ``output`` names the batch they create, of shape ``shape``; ``tables`` is the state to be created beforehand;
+    ``late`` holds a query for each operator that counts late records; ``changelog`` tells that several rows of one
+    key may come out of a batch although only the last one was asked for.
+    """
+
+    inputs: tuple[Input, ...]
+    statements: tuple[Sql | Repeat, ...]
+    output: Sql
+    shape: BatchShape
+    tables: tuple[StateTable, ...]
+    late: tuple[Sql, ...] = ()
+    changelog: bool = False
+
+
+@dataclass
+class _Compiler:
+    names: Names
+    mode: Mode
+    inputs: list[Input] = field(default_factory=list)
+    statements: list[Sql | Repeat] = field(default_factory=list)
+    tables: list[StateTable] = field(default_factory=list)
+    late: list[Sql] = field(default_factory=list)
+    steps: int = 0
+
+    def step(self, name: str) -> str:
+        """Number the operators, so that their tables have names of their own."""
+        self.steps += 1
+        return f"{self.steps}_{name}"
+
+    def add(self, stage: Stage) -> BatchShape:
+        self.statements += stage.statements
+        self.tables += stage.tables
+        if stage.late is not None:
+            self.late.append(stage.late)
+        return stage.shape
+
+    def compile(self, node: PlanNode) -> tuple[Sql, BatchShape]:
+        """Compile a node and what is below it; return its batch and the batch's shape."""
+        if isinstance(node, Scan):
+            return self._scan(node)
+        if isinstance(node, Project):
+            return self._project(node)
+        if isinstance(node, Filter):
+            return self._filter(node)
+        if isinstance(node, Aggregate):
+            return self._aggregate(node)
+        if isinstance(node, FlatMap):
+            source, shape = self.compile(node.input)
+            step = self.step("flatmap")
+            target = self.names.temp(step)
+            return target, self.add(compile_flat_map(node, source, target, shape, self.names, step))
+        assert isinstance(node, Join)
+        left, left_shape = self.compile(node.left)
+        right, right_shape = self.compile(node.right)
+        step = self.step("join")
+        target = self.names.temp(step)
+        stage = compile_join(node, (left, left_shape), (right, right_shape), target, self.names, step, self.mode)
+        return target, self.add(stage)
+
+    def _scan(self, node: Scan) -> tuple[Sql, BatchShape]:
+        batch = self.names.temp(f"in{node.position}")
+        self.inputs.append(Input(node.source, node.position, batch))
+        return batch, BatchShape(node.keys, node.values, node.windowed)
+
+    def _project(self, node: Project) -> tuple[Sql, BatchShape]:
+        below = node.input
+        where = None
+        if isinstance(below, Filter) and not below.is_table and not compile_expression(below.predicate).can_raise:
+            where, below = below.predicate, below.input  # one statement does both
+        source, shape = self.compile(below)
+        if where is None and is_identity(node, shape):
+            return source, shape
+        step = self.step("project")
+        target = self.names.temp(step)
+        return target, self.add(compile_project(node, where, source, target, shape, self.names, step))
+
+    def _filter(self, node: Filter) -> tuple[Sql, BatchShape]:
+        source, shape = self.compile(node.input)
+        step = self.step("filter")
+        target = self.names.temp(step)
+        if node.is_table:
+            stage = compile_table_filter(node, source, target, shape, self.names, step, self.mode)
+        else:
+            stage = compile_filter(node, source, target, shape, self.names, step)
+        return target, self.add(stage)
+
+    def _aggregate(self, node: Aggregate) -> tuple[Sql, BatchShape]:
+        source, shape = self.compile(node.input)
+        step = self.step("aggregate")
+        target = self.names.temp(step)
+        spec = AggregateSpec(
+            group=node.group,
+            window=node.window,
+            calls=node.calls,
+            having=node.having,
+            emit_final=node.emit_final,
+            input_is_table=node.input.is_table,
+        )
+        return target, self.add(compile_aggregate(spec, source, target, shape, self.names, self.mode))
+
+
+def compile_plan(root: PlanNode, query_id: str, mode: Mode, *, durable: bool = True) -> Program:
+    """Compile a plan for one query; ``durable`` keeps its state in the database, else in TEMP tables."""
+    compiler = _Compiler(Names(query_id, durable), mode)
+    output, shape = compiler.compile(root)
+    return Program(
+        inputs=tuple(compiler.inputs),
+        statements=tuple(compiler.statements),
+        output=output,
+        shape=shape,
+        tables=tuple(compiler.tables),
+        late=tuple(compiler.late),
+        changelog=root.is_table and mode is Mode.LAST,
+    )

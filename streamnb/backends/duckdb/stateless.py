@@ -1,0 +1,151 @@
+"""Filter and projection: one evaluation per expression, and one row's error stays that row's.
+
+An expression that can raise is evaluated inside ``TRY(struct_pack(v := ...))``: a NULL struct tells an error from a
+NULL value. What raises drops the row in WHERE, and is NULL in a select list; both leave a row in the errors table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamnb.backends.duckdb.expressions import Compiled, compile_expression
+from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, Stage
+from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.plan.logical import Filter, Project
+from streamnb.plan.typed import Typed, TypedColumn
+
+__all__ = ["compile_filter", "compile_project", "compile_table_filter", "log_errors"]
+
+RECORD_PROCESSING_ERROR = 1
+
+
+def log_errors(names: Names, source: Sql, failed: Sql, message: str) -> Sql:
+    """Write a row of the errors table for each row of a batch for which a condition holds."""
+    return sql(
+        "INSERT INTO {} SELECT {}, {}, part, off, seq, {} FROM {} WHERE {}",
+        ERRORS,
+        lit(names.query_id),
+        lit(RECORD_PROCESSING_ERROR),
+        lit(message),
+        source,
+        failed,
+    )
+
+
+def attempt(compiled: Compiled) -> Sql:
+    """Evaluate an expression to a struct holding its value, NULL when it raises."""
+    if compiled.volatile:  # DuckDB refuses volatile functions inside TRY
+        return sql("struct_pack(v := {})", compiled.sql)
+    return sql("TRY(struct_pack(v := {}))", compiled.sql)
+
+
+def compile_filter(node: Filter, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str) -> Stage:
+    """Keep the records of a stream for which the predicate is true; null values never pass."""
+    predicate = compile_expression(node.predicate)
+    if not predicate.can_raise:
+        statement = sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM {} WHERE NOT vnull AND {}", target, source, predicate.sql
+        )
+        return Stage((), (statement,), shape)
+    tried = names.temp(f"{step}_try")
+    statements = (
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, {} AS w FROM {} WHERE NOT vnull",
+            tried,
+            attempt(predicate),
+            source,
+        ),
+        log_errors(names, tried, sql("w IS NULL"), "Error evaluating the WHERE expression"),
+        sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT * EXCLUDE (w) FROM {} WHERE w.v", target, tried),
+    )
+    return Stage((), statements, shape)
+
+
+def compile_project(
+    node: Project, where: Typed | None, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str
+) -> Stage:
+    """Compute new key and value columns, from the rows for which ``where`` (which cannot raise) is true."""
+    output = BatchShape(node.keys, node.values, node.windowed)
+    keys = [(f"k{i}", compile_expression(e)) for i, e in enumerate(node.key_exprs)]
+    values = [(f"v{i}", compile_expression(e)) for i, e in enumerate(node.value_exprs)]
+    meta = output.meta_columns() + output.window_columns()
+    rows = source
+    if where is not None:
+        rows = sql("(SELECT * FROM {} WHERE NOT vnull AND {})", source, compile_expression(where).sql)
+    raising = [name for name, c in (*keys, *values) if c.can_raise]
+    columns = [
+        sql("{} AS {}", attempt(c) if c.can_raise else c.sql, ident(name)) for name, c in (*keys, *values)
+    ]
+    computed = sql("SELECT {} FROM {}", join(", ", [*meta, *columns]), rows)
+    if not raising:
+        return Stage((), (sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, computed),), output)
+    tried = names.temp(f"{step}_try")
+    final = [sql("{0}.v AS {0}", ident(n)) if c.can_raise else ident(n) for n, c in (*keys, *values)]
+    statements = [sql("CREATE OR REPLACE TEMP TABLE {} AS {}", tried, computed)]
+    statements += [
+        log_errors(names, tried, sql("NOT vnull AND {} IS NULL", ident(name)), f"Error computing expression {name}")
+        for name in raising
+    ]
+    statements.append(
+        sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {}", target, join(", ", [*meta, *final]), tried)
+    )
+    return Stage((), tuple(statements), output)
+
+
+def is_identity(node: Project, shape: BatchShape) -> bool:
+    """Tell whether a projection changes nothing."""
+    wanted = [f"k{i}" for i in range(len(shape.keys))] + [f"v{i}" for i in range(len(shape.values))]
+    got = [e.column if isinstance(e, TypedColumn) else None for e in (*node.key_exprs, *node.value_exprs)]
+    return got == wanted and len(node.key_exprs) == len(shape.keys) and node.windowed == shape.windowed
+
+
+def compile_table_filter(
+    node: Filter, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str, mode: Mode
+) -> Stage:
+    """Keep the rows of a table for which the predicate is true; a row that stops matching becomes a tombstone.
+
+    State: the keys of the rows that match now.
+    """
+    keys = shape.key_columns() + ([ident("ws")] if shape.windowed else [])
+    state = names.state_table(f"{step}_passing", _key_types(shape))
+    tried, changes = names.temp(f"{step}_try"), names.temp(f"{step}_changes")
+    same = join(" AND ", [sql("s.{0} IS NOT DISTINCT FROM b.{0}", k) for k in keys])
+    key_list = join(", ", keys)
+    last = "QUALIFY lead(seq) OVER (PARTITION BY {keys} ORDER BY seq, sub) IS NULL" if mode is Mode.LAST else ""
+    statements = (
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, CASE WHEN NOT vnull THEN {} END AS w FROM {}",
+            tried,
+            attempt(compile_expression(node.predicate)),
+            source,
+        ),
+        log_errors(names, tried, sql("NOT vnull AND w IS NULL"), "Error evaluating the condition"),
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, coalesce(lag(pass) OVER (PARTITION BY {} ORDER BY seq, sub),"
+            " EXISTS (SELECT 1 FROM {} s WHERE {})) AS was, lead(seq) OVER (PARTITION BY {} ORDER BY seq, sub) IS NULL"
+            " AS is_last FROM (SELECT * EXCLUDE (w), coalesce(w.v, false) AS pass FROM {}) b",
+            changes,
+            key_list,
+            state.name,
+            same,
+            key_list,
+            tried,
+        ),
+        sql(
+            "DELETE FROM {} s WHERE EXISTS (SELECT 1 FROM {} b WHERE is_last AND {})", state.name, changes, same
+        ),
+        sql("INSERT INTO {} SELECT {} FROM {} WHERE is_last AND pass", state.name, key_list, changes),
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {target} AS SELECT * EXCLUDE (pass, was, is_last)"
+            " REPLACE (NOT pass AS vnull) FROM {changes} WHERE pass OR was " + last,
+            target=target,
+            changes=changes,
+            keys=key_list,
+        ),
+    )
+    return Stage((state,), statements, shape)
+
+
+def _key_types(shape: BatchShape) -> Sequence[tuple[str, Sql]]:
+    columns = [(f"k{i}", duck_type(t)) for i, t in enumerate(shape.keys)]
+    return [*columns, ("ws", Sql("BIGINT"))] if shape.windowed else columns

@@ -1,0 +1,111 @@
+"""What a push query has shown so far: bounded, and safe to read from any thread."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Change", "Feed", "FeedSnapshot"]
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row of a push query's result; ``key`` tells table rows apart, a tombstone takes its row away."""
+
+    key: Row
+    row: Row
+    tombstone: bool = False
+
+
+@dataclass(frozen=True)
+class FeedSnapshot:
+    """The state of a feed at one moment.
+
+    ``rows`` are the newest rows, newest last (stream), or the current row of each key (table); ``total`` counts all
+    changes since the start, also those that the feed has let go.
+    """
+
+    version: int
+    rows: list[Row]
+    total: int
+    done: bool
+    error: str | None
+
+
+class Feed:
+    """Takes the changes of a query from its thread and gives snapshots to everybody else.
+
+    A stream keeps its newest ``rows_max`` rows, a table the rows of its ``rows_max`` most recently changed keys.
+    """
+
+    def __init__(self, *, is_table: bool, rows_max: int) -> None:
+        self.is_table = is_table
+        self._rows_max = rows_max
+        self._condition = threading.Condition()
+        self._changes: deque[Change] = deque(maxlen=rows_max)
+        self._table: dict[Row, Row] = {}
+        self._version = 0
+        self._total = 0
+        self._done = False
+        self._error: str | None = None
+
+    def add(self, changes: Iterable[Change], count: int) -> None:
+        """Add changes in order; ``count`` says how many there were, those that the caller left out included."""
+        with self._condition:
+            for change in changes:
+                self._changes.append(change)
+                if self.is_table:
+                    self._table.pop(change.key, None)
+                    if not change.tombstone:
+                        self._table[change.key] = change.row
+            while len(self._table) > self._rows_max:
+                del self._table[next(iter(self._table))]
+            self._total += count
+            self._version += 1
+            self._condition.notify_all()
+
+    def finish(self, error: str | None = None) -> None:
+        """Say that nothing more comes."""
+        with self._condition:
+            if self._done:
+                return
+            self._done = True
+            self._error = error
+            self._version += 1
+            self._condition.notify_all()
+
+    @property
+    def done(self) -> bool:
+        """Tell whether nothing more comes."""
+        return self._done
+
+    @property
+    def total(self) -> int:
+        """Count all changes since the start."""
+        return self._total
+
+    def snapshot(self) -> FeedSnapshot:
+        """Return the newest state."""
+        with self._condition:
+            rows = list(self._table.values()) if self.is_table else [c.row for c in self._changes]
+            return FeedSnapshot(self._version, rows, self._total, self._done, self._error)
+
+    def changes(self) -> list[Change]:
+        """Return the newest changes in order, tombstones included."""
+        with self._condition:
+            return list(self._changes)
+
+    def wait(self, version: int, timeout: float | None = None) -> bool:
+        """Wait until something newer than a version is there; False when the time is up."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._version > version, timeout)
+
+    def wait_done(self, timeout: float | None = None) -> bool:
+        """Wait until nothing more comes; False when the time is up."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._done, timeout)

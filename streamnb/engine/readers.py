@@ -1,0 +1,80 @@
+"""How a query gets the next records of its topics.
+
+A reader puts raw records into a TEMP table of the columns ``i, part, off, ts, key, value, hdr`` (``i`` is unique). What
+it handed out may be asked for again until the positions move on, so that a tick can be taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from streamnb.duck import Sql, sql
+from streamnb.log.embedded import EmbeddedLog
+from streamnb.store import Store
+
+__all__ = ["EmbeddedReader", "Slice", "TopicReader"]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one read gave: how many records, the offsets to go on at, and the partitions that have more waiting."""
+
+    count: int
+    next: Mapping[int, int]
+    more: frozenset[int] = field(default=frozenset())
+
+
+class TopicReader(Protocol):
+    """Reads one topic for one query."""
+
+    topic: str
+
+    def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
+        """Tell where a new query starts: the offset of each partition's first record, or of the next one to come."""
+        ...
+
+    def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
+        """Put the next records into a new TEMP table; at most ``rows_max`` of each partition."""
+        ...
+
+    def committed(self, positions: Mapping[int, int]) -> None:
+        """Take note that everything before these offsets has been applied for good."""
+        ...
+
+    def close(self) -> None:
+        """Stop reading."""
+        ...
+
+
+class EmbeddedReader:
+    """Reads a topic of the embedded log, including what this transaction has appended."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+
+    def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
+        ends = EmbeddedLog(store, create=False).ends(self.topic)
+        return {part: first if earliest else next_ for part, (first, next_) in ends.items()}
+
+    def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
+        log = EmbeddedLog(store, create=False)
+        ends = log.ends(self.topic)
+        behind = {part: next_ for part, next_ in positions.items() if next_ < ends.get(part, (0, 0))[1]}
+        if not behind:
+            return Slice(0, dict(positions))
+        query = log.slice_sql(self.topic, behind, rows_max)
+        store.execute(
+            sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT row_number() OVER () AS i, * FROM ({})", target, query)
+        )
+        rows = store.rows(sql("SELECT part, max(off) + 1, count(*) FROM {} GROUP BY part", target))
+        reached = {part: next_ for part, next_, _ in rows}
+        more = frozenset(part for part, next_ in reached.items() if next_ < ends[part][1])
+        return Slice(sum(n for _, _, n in rows), {**positions, **reached}, more)
+
+    def committed(self, positions: Mapping[int, int]) -> None:
+        """Nothing to forget: the log keeps its records."""
+
+    def close(self) -> None:
+        """Nothing to stop."""

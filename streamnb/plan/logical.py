@@ -1,0 +1,158 @@
+"""Logical plans: frozen trees of relational operators over typed expressions.
+
+Every node yields records with key columns ``k0, k1, ...`` and value columns ``v0, v1, ...``; the expressions of the
+node above refer to them by these internal names, so users' names never meet DuckDB's rules for names. The names that
+people see stand in the sink (persistent queries) or in ``QueryPlan.columns`` (push and pull queries).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streamnb.catalog import DataSource
+from streamnb.functions.aggregate import ResolvedAggregate
+from streamnb.functions.table import ResolvedTableFunction
+from streamnb.plan.typed import Typed
+from streamnb.schema import Column, SqlType
+
+__all__ = [
+    "Aggregate",
+    "AggregateCall",
+    "Filter",
+    "FlatMap",
+    "Join",
+    "JoinWindow",
+    "PlanNode",
+    "Project",
+    "QueryPlan",
+    "Scan",
+    "WindowSpec",
+    "children",
+]
+
+
+@dataclass(frozen=True)
+class PlanNode:
+    """Base of the operators: the types of their output, and whether it is a table's changelog."""
+
+    keys: tuple[SqlType, ...]
+    values: tuple[SqlType, ...]
+    windowed: bool
+    is_table: bool
+
+
+@dataclass(frozen=True)
+class Scan(PlanNode):
+    """Read a source; ``position`` counts the scans of the query from 0. Header columns follow the value columns."""
+
+    source: DataSource
+    position: int
+
+
+@dataclass(frozen=True)
+class Filter(PlanNode):
+    """Keep the records for which a predicate is true; a table row that stops matching becomes a tombstone."""
+
+    input: PlanNode
+    predicate: Typed
+
+
+@dataclass(frozen=True)
+class Project(PlanNode):
+    """Compute new key and value columns. A null value stays null; its key is computed from null columns."""
+
+    input: PlanNode
+    key_exprs: tuple[Typed, ...]
+    value_exprs: tuple[Typed, ...]
+
+
+@dataclass(frozen=True)
+class FlatMap(PlanNode):
+    """Zip the results of table functions and append them, a row each, to the input's value columns."""
+
+    input: PlanNode
+    calls: tuple[tuple[ResolvedTableFunction, Typed], ...]
+
+
+@dataclass(frozen=True)
+class WindowSpec:
+    """A WINDOW clause in milliseconds. For SESSION ``size_ms`` is the gap."""
+
+    kind: str
+    size_ms: int
+    advance_ms: int
+    grace_ms: int
+    retention_ms: int
+
+
+@dataclass(frozen=True)
+class AggregateCall:
+    """An aggregate function with its column arguments."""
+
+    aggregate: ResolvedAggregate
+    args: tuple[Typed, ...]
+
+
+@dataclass(frozen=True)
+class Aggregate(PlanNode):
+    """Group, and keep one row per group (and window): group expressions as keys, aggregates as values.
+
+    ``having`` refers to the operator's own output columns.
+    """
+
+    input: PlanNode
+    group: tuple[Typed, ...]
+    calls: tuple[AggregateCall, ...]
+    window: WindowSpec | None
+    having: Typed | None
+    emit_final: bool
+
+
+@dataclass(frozen=True)
+class JoinWindow:
+    """WITHIN, in milliseconds. ``grace_ms`` None means that no GRACE PERIOD was written: unmatched rows go at once."""
+
+    before_ms: int
+    after_ms: int
+    grace_ms: int | None
+
+
+@dataclass(frozen=True)
+class Join(PlanNode):
+    """Join two inputs on their keys; values are those of the left input, then those of the right one.
+
+    ``kind`` is INNER, LEFT, RIGHT or FULL. Both inputs have the join key as their key, except that in a foreign-key
+    join (``foreign_key`` given, over the left input's columns) the left input keeps its own.
+    """
+
+    left: PlanNode
+    right: PlanNode
+    kind: str
+    window: JoinWindow | None = None
+    foreign_key: Typed | None = None
+
+
+@dataclass(frozen=True)
+class QueryPlan:
+    """A planned SELECT: the tree, the columns of its result, and how it ends.
+
+    ``key_columns`` and ``value_columns`` name the root's k0.. and v0... ``order`` lists the result's columns as
+    selected, as pairs of a name and an internal column, for push and pull queries.
+    """
+
+    root: PlanNode
+    key_columns: tuple[Column, ...]
+    value_columns: tuple[Column, ...]
+    order: tuple[tuple[Column, str], ...]
+    scans: tuple[DataSource, ...]
+    limit: int | None = None
+    emit: str | None = None
+
+
+def children(node: PlanNode) -> tuple[PlanNode, ...]:
+    """List a node's inputs, left before right."""
+    if isinstance(node, Join):
+        return (node.left, node.right)
+    if isinstance(node, Filter | Project | FlatMap | Aggregate):
+        return (node.input,)
+    return ()

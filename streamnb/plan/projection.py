@@ -1,0 +1,214 @@
+"""The select list: stars expanded, names given, key columns told from value columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamnb.errors import KsqlStatementError, Span
+from streamnb.plan.relations import Relation
+from streamnb.plan.sources import RESERVED_COLUMNS
+from streamnb.plan.typed import Typed
+from streamnb.schema import Column, Struct
+from streamnb.sql import ast
+from streamnb.sql.printer import format_expression
+
+__all__ = ["Item", "KeyRule", "expand_items", "split_items"]
+
+MISSING_KEY = "Key missing from projection (ie, SELECT). See https://cnfl.io/2LV7ouS."
+
+
+@dataclass(frozen=True)
+class Item:
+    """One column of the result: its name, whether it was given by the user, and its expression."""
+
+    name: str
+    expression: ast.Expression
+    aliased: bool
+    span: Span
+
+
+def expand_items(query: ast.Query, relation: Relation, struct_type: object, *, with_bounds: bool = False) -> list[Item]:
+    """Expand the stars of a select list and name every column.
+
+    ``struct_type`` is a function that gives an expression's type, for ``struct->*``; ``with_bounds`` adds the window
+    bounds of a windowed source behind the key, as push queries show them.
+    """
+    items: list[Item] = []
+    unnamed = 0
+    for item in query.items:
+        if isinstance(item, ast.Star):
+            items += _expand_star(item, relation, with_bounds)
+        elif isinstance(item, ast.StructStar):
+            items += _expand_struct(item, struct_type)
+        else:
+            name = item.alias or _default_name(item.expression, relation)
+            if name is None:
+                name = f"KSQL_COL_{unnamed}"
+                unnamed += 1
+            items.append(Item(name, item.expression, item.alias is not None, item.span))
+    return items
+
+
+def _default_name(expression: ast.Expression, relation: Relation) -> str | None:
+    if isinstance(expression, ast.ColumnRef):
+        if relation.prefixed and expression.source is not None:
+            ambiguous = sum(e.name == expression.name for e in relation.entries) > 1
+            return f"{expression.source}_{expression.name}" if ambiguous else expression.name
+        return expression.name
+    if isinstance(expression, ast.FieldRef):
+        return expression.name
+    return None
+
+
+def _expand_star(star: ast.Star, relation: Relation, with_bounds: bool) -> list[Item]:
+    aliases = {e.source for e in relation.entries}
+    if star.source is not None and star.source not in aliases:
+        raise KsqlStatementError(f"'{star.source}' is not a valid stream/table name or alias.", span=star.span)
+    items = []
+    if relation.synthetic_key and star.source is None:
+        items.append(Item("ROWKEY", ast.ColumnRef("ROWKEY", span=star.span), False, star.span))
+    for entry in relation.entries:
+        if star.source not in (None, entry.source):
+            continue
+        bounds = with_bounds and entry.name in ("WINDOWSTART", "WINDOWEND")
+        if entry.system and not bounds:
+            continue
+        name = f"{entry.source}_{entry.name}" if relation.prefixed else entry.name
+        items.append(Item(name, ast.ColumnRef(entry.name, entry.source, span=star.span), False, star.span))
+    if with_bounds and not relation.prefixed:
+        keys = [i for i in items if any(i.name == refs[0].name for refs in relation.keys)]
+        bounds_items = [i for i in items if i.name in ("WINDOWSTART", "WINDOWEND")]
+        items = keys + bounds_items + [i for i in items if i not in keys and i not in bounds_items]
+    return items
+
+
+def _expand_struct(item: ast.StructStar, struct_type: object) -> list[Item]:
+    type_ = struct_type(item.base) if callable(struct_type) else None
+    if not isinstance(type_, Struct):
+        raise KsqlStatementError(
+            f"Cannot use '->*' on a non-struct expression: {format_expression(item.base)} ({type_})", span=item.span
+        )
+    return [
+        Item(f.name, ast.FieldRef(item.base, f.name, span=item.span), False, item.span) for f in type_.fields
+    ]
+
+
+@dataclass(frozen=True)
+class KeyRule:
+    """What the key columns of a persistent query's result are.
+
+    ``candidates`` lists, for each key column, the canonical expressions that may stand for it in the projection;
+    ``noun`` and ``verb`` word the error when one is missing (``key column``, ``grouping expression``, ...).
+    """
+
+    candidates: tuple[tuple[ast.Expression, ...], ...]
+    noun: str
+    of_group: bool = False
+
+
+def split_items(
+    items: Sequence[Item], canonical: Sequence[ast.Expression], rule: KeyRule, sink: str
+) -> tuple[list[Item], list[Item]]:
+    """Tell the key items of a persistent query's projection from its value items.
+
+    Shape: one key item per key column, in the key's order; value items in the projection's order.
+    Raises: KsqlStatementError when a key column is missing, or is there twice.
+    """
+    keys: list[Item] = []
+    used: set[int] = set()
+    missing: list[tuple[ast.Expression, ...]] = []
+    for options in rule.candidates:
+        places = _first_places(canonical, options)
+        if not places:
+            missing.append(options)
+            continue
+        if len(places) > 1:
+            raise _repeated_key([items[i] for i in places], rule)
+        keys.append(items[places[0]])
+        used.add(places[0])
+    if missing:
+        raise _missing_key(missing, rule, sink)
+    return keys, [item for i, item in enumerate(items) if i not in used]
+
+
+def _first_places(canonical: Sequence[ast.Expression], options: Sequence[ast.Expression]) -> list[int]:
+    """List where the first option that occurs at all stands in the projection."""
+    for option in options:
+        places = [i for i, expression in enumerate(canonical) if expression == option]
+        if places:
+            return places
+    return []
+
+
+def _repeated_key(items: Sequence[Item], rule: KeyRule) -> KsqlStatementError:
+    names = sorted(i.name for i in items)
+    hint = "keep one of them; AS_VALUE(column) copies a key column into the value."
+    if rule.of_group:
+        shown = " and ".join(f"`{n}`" for n in names)
+        return KsqlStatementError(
+            f"The projection contains a key column more than once: {shown}.", hint=hint, span=items[-1].span
+        )
+    own = items[0].expression
+    name = own.name if isinstance(own, ast.ColumnRef) else names[0]
+    return KsqlStatementError(
+        f"The projection contains a key column (`{name}`) more than once, aliased as: {' and '.join(names)}.",
+        hint=hint,
+        span=items[-1].span,
+    )
+
+
+def _missing_key(missing: Sequence[Sequence[ast.Expression]], rule: KeyRule, sink: str) -> KsqlStatementError:
+    if len(missing) == 1:
+        names = [format_expression(e) for e in missing[0]]
+        shown = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+        example = names[0]
+    else:
+        names = [format_expression(options[0]) for options in missing]
+        shown = f"{', '.join(names[:-1])} and {names[-1]}"
+        example = ", ".join(names)
+    noun = rule.noun + ("s" if len(names) > 1 else "")
+    return KsqlStatementError(
+        f"{MISSING_KEY}\nThe query used to build `{sink}` must include the {noun} {shown} in its projection "
+        f"(eg, SELECT {example}...).",
+        summary=f"the key of {sink} is missing from SELECT",
+        hint=f"select {shown}, as in SELECT {example}, ...",
+    )
+
+
+def check_names(keys: Sequence[Column], values: Sequence[Column], *, persistent: bool) -> None:
+    """Refuse reserved and duplicate names. Raises: KsqlStatementError."""
+    for column in (*keys, *values):
+        if persistent and column.name in RESERVED_COLUMNS:
+            raise KsqlStatementError(
+                f"Reserved column name in select: `{column.name}`. Please remove or alias the column.",
+                hint=f"write {column.name} AS another name.",
+            )
+    if not persistent:
+        return
+    seen: set[str] = set()
+    repeated: set[str] = set()
+    for column in (*keys, *values):
+        if column.name in seen:
+            repeated.add(column.name)
+        seen.add(column.name)
+    if repeated:
+        shown = ", ".join(str(c) for c in values if c.name in repeated)
+        raise KsqlStatementError(
+            f"Duplicate value columns found in schema: {shown}", hint="give each column a name of its own with AS."
+        )
+    if not values:
+        raise KsqlStatementError(
+            "The projection contains no value columns.",
+            hint="select a column beside the key; AS_VALUE(column) copies the key into the value.",
+        )
+
+
+def untyped(items: Sequence[tuple[Item, Typed]]) -> None:
+    """Refuse columns whose type cannot be told. Raises: KsqlStatementError."""
+    for item, typed in items:
+        if typed.type is None:
+            raise KsqlStatementError(
+                "Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR).",
+                span=item.span,
+            )

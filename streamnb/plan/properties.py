@@ -1,0 +1,135 @@
+"""The WITH clause: which properties a statement takes, and their values checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from streamnb.catalog import closest
+from streamnb.errors import KsqlStatementError, ParseFailedError, Span
+from streamnb.sql import ast
+
+__all__ = ["Properties"]
+
+_SINK = {
+    "KAFKA_TOPIC", "FORMAT", "KEY_FORMAT", "VALUE_FORMAT", "PARTITIONS", "REPLICAS", "RETENTION_MS", "CLEANUP_POLICY",
+    "TIMESTAMP", "TIMESTAMP_FORMAT", "WRAP_SINGLE_VALUE", "KEY_DELIMITER", "VALUE_DELIMITER", "KEY_SCHEMA_ID",
+    "VALUE_SCHEMA_ID", "KEY_SCHEMA_FULL_NAME", "VALUE_SCHEMA_FULL_NAME", "VALUE_AVRO_SCHEMA_FULL_NAME",
+    "KEY_PROTOBUF_NULLABLE_REPRESENTATION", "VALUE_PROTOBUF_NULLABLE_REPRESENTATION",
+}  # fmt: skip
+_ALLOWED = {
+    "source": _SINK | {"WINDOW_TYPE", "WINDOW_SIZE", "SOURCED_BY_CONNECTOR"},
+    "sink": _SINK,
+    "insert": {"QUERY_ID"},
+}
+_UNITS = {
+    "MILLISECOND": 1, "MILLISECONDS": 1, "SECOND": 1_000, "SECONDS": 1_000, "MINUTE": 60_000, "MINUTES": 60_000,
+    "HOUR": 3_600_000, "HOURS": 3_600_000, "DAY": 86_400_000, "DAYS": 86_400_000,
+}  # fmt: skip
+
+
+class Properties:
+    """The properties of one WITH clause, read by name."""
+
+    def __init__(self, properties: Sequence[ast.Property], clause: str) -> None:
+        """Check the names. ``clause`` is ``source``, ``sink`` or ``insert``.
+
+        Raises: KsqlStatementError for a property the statement does not take.
+        """
+        self._values: dict[str, ast.Property] = {}
+        for prop in properties:
+            name = prop.name.upper()
+            if name not in _ALLOWED[clause]:
+                near = closest(name, _ALLOWED[clause])
+                raise KsqlStatementError(
+                    f"Failed to prepare statement: Invalid config variable(s) in the WITH clause: {name}",
+                    summary=f"no property {name} in this WITH clause",
+                    hint=f"did you mean {near}?" if near else f"known here: {', '.join(sorted(_ALLOWED[clause]))}.",
+                    span=prop.span,
+                )
+            self._values[name] = prop
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def span(self, name: str) -> Span | None:
+        """Tell where a property stands."""
+        found = self._values.get(name)
+        return found.span if found else None
+
+    def text(self, name: str) -> str | None:
+        """Read a property as text, numbers and booleans in their SQL form."""
+        found = self._values.get(name)
+        if found is None:
+            return None
+        value = found.value
+        if isinstance(value, ast.BooleanLiteral):
+            return str(value.value).lower()
+        if isinstance(value, ast.StringLiteral | ast.IntegerLiteral | ast.LongLiteral):
+            return str(value.value)
+        if isinstance(value, ast.DecimalLiteral | ast.DoubleLiteral):
+            return str(value.value)
+        return None
+
+    def integer(self, name: str) -> int | None:
+        """Read a whole number. Raises: KsqlStatementError when the value is none."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            raise self._invalid(name, f"Invalid value {text} for configuration {name}: Not a number of type INT") from None
+
+    def boolean(self, name: str) -> bool | None:
+        """Read TRUE or FALSE. Raises: KsqlStatementError when the value is neither."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if text.lower() not in ("true", "false"):
+            raise self._invalid(name, f"Invalid value {text} for configuration {name}: Expected value to be either true or false")
+        return text.lower() == "true"
+
+    def duration_ms(self, name: str) -> int | None:
+        """Read a duration such as ``'30 SECONDS'`` in milliseconds. Raises: ParseFailedError when it is none."""
+        text = self.text(name)
+        if text is None:
+            return None
+        parts = text.upper().split()
+        problem = None
+        if len(parts) != 2:
+            problem = f"Invalid duration: '{text}'. Expected duration specified in the form <number> <unit>, e.g. '30 SECONDS'"
+        elif not parts[0].isdigit():
+            problem = f"Invalid duration: '{text}'. Not numeric: '{parts[0]}'"
+        elif parts[1] not in _UNITS:
+            problem = f"Invalid duration: '{text}'. Unknown time unit: '{parts[1]}'"
+        if problem:
+            raise ParseFailedError(
+                f"Configuration {name} is invalid: {problem}", span=self.span(name), hint="write it as '30 SECONDS'."
+            )
+        return int(parts[0]) * _UNITS[parts[1]]
+
+    def delimiter(self, name: str) -> str | None:
+        """Read a delimiter: one character, or SPACE or TAB. Raises: KsqlStatementError for anything else."""
+        text = self.text(name)
+        if text is None:
+            return None
+        named = {"TAB": "\t", "SPACE": " "}.get(text.upper())
+        if named:
+            return named
+        if not text.strip():
+            raise self._invalid(
+                name,
+                f"Failed to prepare statement: Configuration {name} is invalid: Delimiter cannot be empty, if you meant "
+                "to have a tab or space for delimiter, please use the special values 'TAB' or 'SPACE'"
+                "\nExample valid value: ';'",
+            )
+        if len(text) != 1:
+            raise self._invalid(
+                name,
+                f"Failed to prepare statement: Configuration {name} is invalid: Invalid delimiter value: '{text}'. "
+                "Delimiter must be a single character or TAB,SPACE\nExample valid value: ';'",
+            )
+        return text
+
+    def _invalid(self, name: str, message: str) -> KsqlStatementError:
+        return KsqlStatementError(message, span=self.span(name))

@@ -1,0 +1,166 @@
+"""SELECT: from its syntax tree to a typed plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from streamnb.errors import KsqlStatementError
+from streamnb.plan.expressions import Env, type_expression
+from streamnb.plan.formats import check_no_maps
+from streamnb.plan.grouping import is_aggregation, plan_aggregation
+from streamnb.plan.joins import plan_from
+from streamnb.plan.logical import Filter, PlanNode, Project, QueryPlan
+from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
+from streamnb.plan.relations import Relation, rewrite
+from streamnb.plan.scope import QueryContext, RelationScope, type_predicate
+from streamnb.plan.tablefunctions import plan_table_functions
+from streamnb.plan.typed import Typed, TypedColumn
+from streamnb.schema import Column, SqlType
+from streamnb.sql import ast
+
+__all__ = ["plan_query"]
+
+
+def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
+    """Plan a SELECT.
+
+    Raises: KsqlStatementError and its kin, with ksqlDB's wording and the span of the place.
+    """
+    relation = plan_from(query, context.catalog, context.env)
+    _check_clauses(query, relation, context)
+    if query.where is not None:
+        predicate = type_predicate(query.where, relation, "WHERE", context.env)
+        node = relation.node
+        filtered = Filter(node.keys, node.values, node.windowed, node.is_table, node, predicate)
+        relation = replace(relation, node=filtered)
+    if is_aggregation(query):
+        return plan_aggregation(query, relation, context)
+    relation, query = plan_table_functions(query, relation, context.env)
+    return _plan_projection(query, relation, context)
+
+
+def _check_clauses(query: ast.Query, relation: Relation, context: QueryContext) -> None:
+    if query.emit == "FINAL" and query.window is None:
+        raise KsqlStatementError("EMIT FINAL is only supported for windowed aggregations.", span=query.span)
+    if query.window is not None and not is_aggregation(query):
+        raise KsqlStatementError("WINDOW clause requires a GROUP BY clause.", span=query.window.span)
+    if query.having is not None and not query.group_by and not is_aggregation(query):
+        raise KsqlStatementError("HAVING requires a GROUP BY clause.", span=query.having.span)
+    if query.partition_by and relation.is_table():
+        raise KsqlStatementError(
+            "Invalid PARTITION BY: PARTITION BY is only supported on streams, not on tables.",
+            hint="use GROUP BY to give a table another key.",
+            span=query.partition_by[0].span,
+        )
+    if context.persistent and relation.is_table() and relation.node.windowed:
+        raise KsqlStatementError("KSQL does not support persistent queries on windowed tables.", span=query.source.span)
+
+
+def _plan_projection(query: ast.Query, relation: Relation, context: QueryContext) -> QueryPlan:
+    """Plan the select list of a query without aggregation."""
+    scope = RelationScope(relation, "SELECT")
+    bounds = not context.persistent and relation.node.windowed
+    items = expand_items(
+        query, relation, lambda e: type_expression(e, scope, context.env).type, with_bounds=bounds
+    )
+    canonical = [relation.canonical(_without_rowkey(i.expression, relation), "SELECT") for i in items]
+    if not context.persistent:
+        return _transient(query, relation, items, context)
+    rule, key_exprs = _key_rule(query, relation, context)
+    key_items, value_items = split_items(items, canonical, rule, context.sink)
+    typed_values = [(i, type_item(i.expression, scope, context.env)) for i in value_items]
+    untyped(typed_values)
+    keys = tuple(Column(item.name, _known(typed)) for item, typed in zip(key_items, key_exprs, strict=True))
+    values = tuple(Column(item.name, _known(typed)) for item, typed in typed_values)
+    check_no_maps(keys)
+    check_names(keys, values, persistent=True)
+    node: PlanNode = Project(
+        keys=tuple(c.type for c in keys),
+        values=tuple(c.type for c in values),
+        windowed=relation.node.windowed and not query.partition_by,
+        is_table=relation.node.is_table,
+        input=relation.node,
+        key_exprs=tuple(key_exprs),
+        value_exprs=tuple(t for _, t in typed_values),
+    )
+    return QueryPlan(node, keys, values, (), relation.sources, query.limit, query.emit)
+
+
+def _without_rowkey(expression: ast.Expression, relation: Relation) -> ast.Expression:
+    """Qualify the synthetic key, which is no column of any source, so that it resolves nowhere else."""
+    if not relation.synthetic_key:
+        return expression
+
+    def change(node: ast.Expression) -> ast.Expression | None:
+        if isinstance(node, ast.ColumnRef) and node.name == "ROWKEY" and node.source is None:
+            return ast.StringLiteral("\x00ROWKEY")
+        return None
+
+    return rewrite(expression, change)
+
+
+def type_item(expression: ast.Expression, scope: RelationScope, env: Env) -> Typed:
+    """Type an expression of the select list. Raises: KsqlStatementError."""
+    return type_expression(expression, scope, env)
+
+
+def _known(typed: Typed) -> SqlType:
+    assert typed.type is not None
+    return typed.type
+
+
+def _key_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tuple[KeyRule, list[Typed]]:
+    """Find what the result's key columns are, and the expressions that compute them."""
+    if query.partition_by:
+        return _partition_rule(query, relation, context)
+    exprs: list[Typed] = [
+        TypedColumn(column=f"k{i}", type=type_, label=refs[0].name)
+        for i, (type_, refs) in enumerate(zip(relation.node.keys, relation.keys, strict=True))
+    ]
+    if relation.synthetic_key:
+        return KeyRule(((ast.StringLiteral("\x00ROWKEY"),),), "join expression"), exprs
+    noun = "join expression" if relation.prefixed else "key column"
+    return KeyRule(relation.keys, noun), exprs
+
+
+def _partition_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tuple[KeyRule, list[Typed]]:
+    if any(isinstance(e, ast.NullLiteral) for e in query.partition_by):
+        if len(query.partition_by) > 1:
+            raise KsqlStatementError(
+                "Cannot PARTITION BY multiple columns including NULL", span=query.partition_by[0].span
+            )
+        return KeyRule((), "partitioning expression"), []
+    canonical = [relation.canonical(e, "PARTITION BY") for e in query.partition_by]
+    scope = RelationScope(relation, "PARTITION BY")
+    typed = [type_expression(e, scope, context.env) for e in query.partition_by]
+    return KeyRule(tuple((e,) for e in canonical), "partitioning expression"), typed
+
+
+def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], context: QueryContext) -> QueryPlan:
+    """Plan a push or pull query: the node keeps its key, and every selected column is a value column."""
+    node = relation.node
+    if query.partition_by:
+        raise KsqlStatementError(
+            "PARTITION BY is only supported in persistent queries.", span=query.partition_by[0].span
+        ) if context.kind == "PULL" else KsqlStatementError("Push queries do not support PARTITION BY clauses.")
+    scope = RelationScope(relation, "SELECT")
+    typed = [(i, type_item(i.expression, scope, context.env)) for i in items]
+    untyped(typed)
+    columns = tuple(Column(i.name, _known(t)) for i, t in typed)
+    keys = tuple(
+        TypedColumn(column=f"k{i}", type=type_, label=f"k{i}") for i, type_ in enumerate(node.keys)
+    )
+    project = Project(
+        keys=node.keys,
+        values=tuple(c.type for c in columns),
+        windowed=node.windowed,
+        is_table=node.is_table,
+        input=node,
+        key_exprs=keys,
+        value_exprs=tuple(t for _, t in typed),
+    )
+    order = tuple((c, f"v{i}") for i, c in enumerate(columns))
+    return QueryPlan(project, (), columns, order, relation.sources, query.limit, query.emit)
+
+

@@ -1,0 +1,97 @@
+"""Table functions in a select list: their calls become columns of a FlatMap below the projection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+from streamnb.errors import KsqlStatementError
+from streamnb.functions.table import is_table_function, resolve_table_function
+from streamnb.plan.expressions import Env, type_expression
+from streamnb.plan.logical import FlatMap
+from streamnb.plan.relations import Entry, Relation, rewrite
+from streamnb.plan.scope import RelationScope
+from streamnb.sql import ast
+
+__all__ = ["plan_table_functions"]
+
+
+def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tuple[Relation, ast.Query]:
+    """Move the table function calls of a select list into a FlatMap.
+
+    Returns the relation with a column for each call, and the query with the calls replaced by these columns.
+    Raises: KsqlStatementError for calls inside other table functions, or over a table.
+    """
+    calls: list[ast.Call] = []
+    for item in query.items:
+        calls += [c for c in _calls(item) if c not in calls]
+    if not calls:
+        return relation, query
+    if relation.is_table():
+        raise KsqlStatementError("Table source is not supported with table functions", span=calls[0].span)
+    scope = RelationScope(relation, "SELECT")
+    resolved = []
+    for call in calls:
+        if any(True for arg in call.args for _ in _calls(arg)):
+            raise KsqlStatementError(f"Table functions can't be nested: {call.name}", span=call.span)
+        typed = [type_expression(a, scope, env) for a in call.args]
+        resolved.append((resolve_table_function(call.name, [t.type for t in typed]), typed[0]))
+    node = relation.node
+    flat = FlatMap(
+        keys=node.keys,
+        values=(*node.values, *(f.return_type for f, _ in resolved)),
+        windowed=node.windowed,
+        is_table=False,
+        input=node,
+        calls=tuple(resolved),
+    )
+    source = relation.entries[0].source
+    first = len(node.values)
+    entries = [
+        Entry(source, f"#f{i}", f"v{first + i}", f.return_type, system=True) for i, (f, _) in enumerate(resolved)
+    ]
+
+    def change(expression: ast.Expression) -> ast.Expression | None:
+        if isinstance(expression, ast.Call) and expression in calls:
+            return ast.ColumnRef(f"#f{calls.index(expression)}", source, span=expression.span)
+        return None
+
+    items = tuple(
+        ast.SelectItem(rewrite(i.expression, change), _alias(i), span=i.span) if isinstance(i, ast.SelectItem) else i
+        for i in query.items
+    )
+    items = _name_unnamed(query, items)
+    return replace(relation, node=flat, entries=(*relation.entries, *entries)), replace(query, items=items)
+
+
+def _alias(item: ast.SelectItem) -> str | None:
+    return item.alias
+
+
+def _name_unnamed(query: ast.Query, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Name the columns that had none before their calls were replaced, as ksqlDB numbers them."""
+    named: list[Any] = []
+    unnamed = 0
+    for before, after in zip(query.items, items, strict=True):
+        if isinstance(before, ast.SelectItem) and before.alias is None:
+            if not isinstance(before.expression, ast.ColumnRef | ast.FieldRef):
+                after = replace(after, alias=f"KSQL_COL_{unnamed}")
+                unnamed += 1
+        named.append(after)
+    return tuple(named)
+
+
+def _calls(part: Any) -> Iterator[ast.Call]:
+    """Go through the outermost table function calls of an expression."""
+    if isinstance(part, ast.Call) and is_table_function(part.name):
+        yield part
+        return
+    items: Any = ()
+    if isinstance(part, tuple):
+        items = part
+    elif is_dataclass(part):
+        items = [getattr(part, f.name) for f in fields(part)]
+    for item in items:
+        if isinstance(item, tuple | ast.Node):
+            yield from _calls(item)
