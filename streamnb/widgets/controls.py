@@ -1,0 +1,94 @@
+"""The frame around a live view: what the query is doing, and the button that stops it."""
+
+from __future__ import annotations
+
+import html
+from collections import deque
+from collections.abc import Callable
+
+import ipywidgets
+
+from streamnb.widgets.feed import LiveQuery
+
+__all__ = ["ENDED", "Meter", "StatusBar", "close_tree", "state_name"]
+
+_SPAN_S = 3.0
+_COLOURS = {
+    "RUNNING": "var(--jp-success-color1, #2e7d32)",
+    "RETRYING": "var(--jp-warn-color1, #f57c00)",
+    "ERROR": "var(--jp-error-color1, #d32f2f)",
+}
+_RESTING = "var(--jp-ui-font-color3, #8c959f)"
+ENDED = frozenset({"STOPPED", "FINISHED", "DONE", "TERMINATED", "ERROR", "COMPLETED"})
+
+
+def state_name(query: LiveQuery) -> str:
+    """Return the state of a query in capitals."""
+    return str(getattr(query.state, "name", query.state)).upper()
+
+
+class Meter:
+    """Records a second, over the last few seconds."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, int]] = deque()
+
+    def rate(self, now_s: float, total: int) -> float:
+        """Note the total so far and return the rate."""
+        self._points.append((now_s, total))
+        while len(self._points) > 2 and now_s - self._points[1][0] >= _SPAN_S:
+            self._points.popleft()
+        first_s, first = self._points[0]
+        return (total - first) / (now_s - first_s) if now_s > first_s else 0.0
+
+
+class StatusBar:
+    """One line: state, name, records so far, records a second, and Stop."""
+
+    def __init__(self, name: str, on_stop: Callable[[], None]) -> None:
+        self._name = name
+        self._meter = Meter()
+        self._text = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 auto", min_width="0"))
+        self._button = ipywidgets.Button(
+            description="Stop",
+            icon="stop",
+            tooltip="Stop this query; the rows stay",
+            layout=ipywidgets.Layout(width="76px", height="26px", flex="0 0 auto"),
+        )
+        self._button.on_click(lambda _button: on_stop())
+        self.box = ipywidgets.HBox(
+            [self._text, self._button],
+            layout=ipywidgets.Layout(align_items="center", width="100%", overflow="hidden"),
+        )
+
+    def show(self, state: str, total: int, now_s: float, error: str | None = None) -> None:
+        """Draw the line anew; nothing is sent while it stays the same."""
+        ended = state in ENDED
+        rate = self._meter.rate(now_s, total)
+        facts = [html.escape(self._name)] if self._name else []
+        facts.append(f"{total:,} record{'' if total == 1 else 's'}")
+        if not ended:
+            facts.append(f"{rate:,.0f}/s")
+        if error:
+            facts.append(f'<span style="color:{_COLOURS["ERROR"]}">{html.escape(error[:300])}</span>')
+        dot = f'<span style="color:{_COLOURS.get(state, _RESTING)}">&#9679;</span>'
+        text = (
+            '<div style="font-family:var(--jp-ui-font-family);font-size:12px;line-height:1.4;'
+            'font-variant-numeric:tabular-nums;color:var(--jp-ui-font-color1)">'
+            f"{dot} <b>{html.escape(state)}</b> &nbsp; {' &nbsp;·&nbsp; '.join(facts)}</div>"
+        )
+        if text != self._text.value:
+            self._text.value = text
+        if self._button.disabled != ended:
+            self._button.disabled = ended
+
+
+def close_tree(widget: ipywidgets.Widget) -> None:
+    """Close a widget with everything it is made of: closing a box alone leaves the rest alive in the page."""
+    for child in getattr(widget, "children", ()):
+        close_tree(child)
+    for part in ("layout", "style"):
+        owned = getattr(widget, part, None)
+        if isinstance(owned, ipywidgets.Widget):
+            owned.close()
+    widget.close()

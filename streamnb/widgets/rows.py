@@ -1,0 +1,145 @@
+"""Which rows a live table shows, and what changed since the last frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streamnb.schema import SqlType
+from streamnb.widgets.cells import cell_text, column_kind
+from streamnb.widgets.feed import FeedSnapshot, LiveQuery
+
+__all__ = ["Layout", "RowFrames", "Shown", "layout_of", "visible"]
+
+Cells = tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The shape of a live table: its columns, and what identifies a row.
+
+    ``identity`` holds the positions of the columns that name a row of a table: key, then window start; empty for
+    a stream, and for a table whose query does not select its key.
+    """
+
+    names: tuple[str, ...]
+    types: tuple[SqlType, ...]
+    kinds: tuple[str, ...]
+    identity: tuple[int, ...]
+    window_start: int | None
+    is_table: bool
+
+
+@dataclass(frozen=True)
+class Shown:
+    """The rows on show, in drawing order, each with its identity; ``known`` is the number they are chosen from."""
+
+    rows: tuple[tuple[Any, ...], ...]
+    identities: tuple[Any, ...]
+    known: int
+    noun: str
+
+    def caption(self) -> str:
+        """Say how much of everything is on show."""
+        if len(self.rows) == self.known:
+            return f"{self.known:,} {self.noun}{'' if self.known == 1 else 's'}"
+        return f"showing {len(self.rows):,} of {self.known:,} {self.noun}s"
+
+
+def layout_of(query: LiveQuery) -> Layout:
+    """Derive the layout of a query's result from its columns."""
+    names = tuple(name for name, _ in query.columns)
+    window_start = names.index("WINDOWSTART") if query.is_table and "WINDOWSTART" in names else None
+    identity: tuple[int, ...] = ()
+    if query.is_table:
+        window = [i for i in (window_start, _position(names, "WINDOWEND")) if i is not None]
+        identity = tuple(dict.fromkeys([*range(query.key_columns), *window])) if query.key_columns else ()
+    return Layout(
+        names=names,
+        types=tuple(type_ for _, type_ in query.columns),
+        kinds=tuple(column_kind(name, type_) for name, type_ in query.columns),
+        identity=identity,
+        window_start=window_start,
+        is_table=query.is_table,
+    )
+
+
+def _position(names: Sequence[str], name: str) -> int | None:
+    return names.index(name) if name in names else None
+
+
+def visible(layout: Layout, snapshot: FeedSnapshot, limit: int) -> Shown:
+    """Choose the newest rows, at most ``limit``, and put them into drawing order.
+
+    Order: a stream has its newest record on top; a table is sorted by key, newest window first.
+    """
+    rows = snapshot.rows[-limit:]
+    if not layout.is_table:
+        newest = snapshot.total
+        return Shown(tuple(reversed(rows)), tuple(range(newest, newest - len(rows), -1)), snapshot.total, "record")
+    if not layout.identity:
+        return Shown(tuple(rows), tuple(range(len(rows))), len(snapshot.rows), "row")
+    ordered = sorted(rows, key=lambda row: [_rank(row[i]) for i in layout.identity])
+    if layout.window_start is not None:
+        start = layout.window_start
+        ordered.sort(key=lambda row: _rank(row[start]), reverse=True)
+    identities = tuple(repr([row[i] for i in layout.identity]) for row in ordered)
+    return Shown(tuple(ordered), identities, len(snapshot.rows), "row")
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """Make values of one column comparable: nulls and what has no order come last."""
+    if value is None:
+        return (2, 0)
+    try:
+        if value <= value:
+            return (0, value)
+    except TypeError:
+        pass
+    return (1, repr(value))
+
+
+class RowFrames:
+    """Turns snapshots into frames: all rows for a page that has just opened, the changed ones afterwards.
+
+    Ownership: one thread at a time; the table that owns it holds a lock.
+    """
+
+    def __init__(self, layout: Layout, limit: int) -> None:
+        self.layout = layout
+        self.limit = limit
+        self._numbers: dict[Any, int] = {}
+        self._next_number = 1
+        self._cells: dict[int, Cells] = {}
+        self._caption = "waiting for the first row"
+
+    def advance(self, snapshot: FeedSnapshot) -> dict[str, Any]:
+        """Move on to a snapshot and describe what changed: ``rows`` new or altered, ``order`` of all row numbers."""
+        shown = visible(self.layout, snapshot, self.limit)
+        numbers: dict[Any, int] = {}
+        cells: dict[int, Cells] = {}
+        changed: list[list[Any]] = []
+        for identity, row in zip(shown.identities, shown.rows, strict=True):
+            number = self._numbers.get(identity)
+            if number is None or number in cells:
+                number, self._next_number = self._next_number, self._next_number + 1
+            numbers[identity] = number
+            before = self._cells.get(number)
+            # A record of a stream never changes, so it is written as text once.
+            text = before if before is not None and not self.layout.is_table else self._write(row)
+            cells[number] = text
+            if text != before:
+                changed.append([number, *text])
+        self._numbers, self._cells = numbers, cells
+        if shown.known:
+            self._caption = shown.caption()
+        return {"full": False, "rows": changed, "order": list(cells), "caption": self._caption}
+
+    def full(self) -> dict[str, Any]:
+        """Describe everything on show."""
+        rows = [[number, *text] for number, text in self._cells.items()]
+        return {"full": True, "rows": rows, "order": list(self._cells), "caption": self._caption}
+
+    def _write(self, row: Sequence[Any]) -> Cells:
+        return tuple(cell_text(value, kind) for value, kind in zip(row, self.layout.kinds, strict=True))
