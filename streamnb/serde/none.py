@@ -1,0 +1,40 @@
+"""NONE: the key has no columns and its bytes are ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamnb.duck import Sql, sql
+from streamnb.serde.base import FastPath, Features, Side, StrictDecoder
+
+__all__ = ["NONE", "NoneFormat"]
+
+
+_FEATURES = Features(singles=frozenset(), types=frozenset(), value=False)
+
+
+@dataclass(frozen=True)
+class NoneFormat:
+    """The format of a side without columns."""
+
+    name: str = "NONE"
+    features: Features = _FEATURES
+
+    def learn(self, side: Side, samples: Sequence[bytes]) -> None:
+        """Learn nothing."""
+
+    def fast_path(self, side: Side, raw: Sql, prefix: str) -> FastPath:
+        """Vouch for every row."""
+        return FastPath((), (), (), sql("({} IS NULL)", raw), sql("true"))
+
+    def strict_decoder(self, side: Side) -> StrictDecoder:
+        """Accept any bytes."""
+        return lambda data: []
+
+    def encode(self, side: Side, values: Sequence[Sql]) -> Sql:
+        """Write nothing."""
+        return sql("NULL::BLOB")
+
+
+NONE = NoneFormat()
