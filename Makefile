@@ -47,7 +47,7 @@ docs: $(READY) ## Write the generated reference pages
 lock: ## Write requirements.lock: exact versions and hashes, no address of an index
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet uv==$(UV_VERSION)
-	env -u PIP_FIND_LINKS -u UV_FIND_LINKS build/lock/bin/uv pip compile --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS build/lock/bin/uv pip compile --quiet --no-python-downloads --universal --fork-strategy fewest --python-version 3.11 \
 		--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links \
 		--extra notebook --extra dev $(LOCK) pyproject.toml --output-file requirements.lock
 
