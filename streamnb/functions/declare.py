@@ -23,6 +23,7 @@ __all__ = [
     "Overload",
     "Piece",
     "ReturnRule",
+    "fail",
     "fill",
     "in_python",
     "in_sql",
@@ -139,6 +140,14 @@ def in_values(
 ) -> Overload:
     """Declare an overload that is a Python function of single values."""
     return Overload(text, None, function, returns, can_raise, False, True, strict)
+
+
+def fail(message: str, type_: str) -> str:
+    """Write a piece of template that raises; DuckDB's own error() cannot stand inside TRY().
+
+    The message must be a constant of our source without quotes or braces.
+    """
+    return f"CAST('{message}' AS {type_})"
 
 
 _SIMPLE = re.compile(r"""[A-Za-z0-9_.]+\Z|"[^"]*"\Z|'[^']*'\Z|-?\d+(\.\d+)?(::\w+)?\Z""")
