@@ -8,12 +8,11 @@ statement as an identifier or as a literal, and can do nothing else.
 from __future__ import annotations
 
 import decimal
-import math
 from collections.abc import Iterable
 
 from streamnb import schema as s
 
-__all__ = ["Sql", "duck_type", "ident", "join", "lit", "sql"]
+__all__ = ["Sql", "duck_type", "field_names", "ident", "join", "lit", "sql"]
 
 
 class Sql(str):
@@ -59,9 +58,7 @@ def lit(value: bool | int | float | decimal.Decimal | str | bytes | None) -> Sql
     if isinstance(value, int):
         return Sql(str(value))
     if isinstance(value, float):
-        if math.isfinite(value):
-            return Sql(f"{value!r}::DOUBLE")
-        return Sql(f"'{value}'::DOUBLE")
+        return Sql(f"'{value!r}'::DOUBLE")  # as text: without quotes it would pass through DECIMAL
     if isinstance(value, decimal.Decimal):
         return Sql(f"{value:f}")
     if isinstance(value, bytes):
@@ -69,6 +66,26 @@ def lit(value: bool | int | float | decimal.Decimal | str | bytes | None) -> Sql
     if "\x00" in value:
         return Sql("(" + " || chr(0) || ".join(lit(part) for part in value.split("\x00")) + ")")
     return Sql("'" + value.replace("'", "''") + "'")
+
+
+EMPTY_STRUCT_FIELD = "~"
+"""The one field of a DuckDB struct that stands for a STRUCT without fields, which DuckDB does not have."""
+
+
+def field_names(type_: s.Struct) -> tuple[str, ...]:
+    """Name the fields of a struct as DuckDB knows them.
+
+    DuckDB ignores case in the names of fields: one that differs from an earlier one in case only gets a mark.
+    """
+    names: list[str] = []
+    taken: set[str] = set()
+    for f in type_.fields:
+        name = f.name
+        while name.lower() in taken:
+            name += "~"
+        taken.add(name.lower())
+        names.append(name)
+    return tuple(names)
 
 
 _PRIMITIVES = {
@@ -95,6 +112,7 @@ def duck_type(type_: s.SqlType) -> Sql:
     if isinstance(type_, s.Map):
         return sql("MAP({}, {})", duck_type(type_.key), duck_type(type_.value))
     if isinstance(type_, s.Struct):
-        fields = [sql("{} {}", ident(f.name), duck_type(f.type)) for f in type_.fields]
-        return sql("STRUCT({})", join(", ", fields))
+        names = field_names(type_)
+        fields = [sql("{} {}", ident(n), duck_type(f.type)) for n, f in zip(names, type_.fields, strict=True)]
+        return sql("STRUCT({})", join(", ", fields or [Sql(f'"{EMPTY_STRUCT_FIELD}" BOOLEAN')]))
     raise TypeError(f"no DuckDB type for {type_}")
