@@ -6,9 +6,10 @@ import decimal
 import math
 from typing import Any
 
-from lark import Transformer, v_args
+from lark import v_args
 from lark.lexer import Token
 from lark.tree import Meta
+from lark.visitors import Transformer_NonRecursive
 
 from streamnb import schema
 from streamnb.errors import ParseFailedError, Span
@@ -80,7 +81,7 @@ def plural(unit: str) -> str:
 
 
 @v_args(meta=True, inline=True)
-class ExpressionBuilder(Transformer[Any, Any]):
+class ExpressionBuilder(Transformer_NonRecursive[Any, Any]):
     """Build expressions, literals and types."""
 
     # Operators

@@ -37,7 +37,10 @@ _KNOWN_ELSEWHERE = {
     "LOAD": "RUN SCRIPT 'file' of the shell runs a file of statements",
     "UPDATE": "rows are changed by inserting a new one with the same key: INSERT INTO ... VALUES",
     "RUN": "RUN SCRIPT is a command of the shell and of the test tool",
+    "SELECT DISTINCT": "distinct rows are those of GROUP BY",
 }
+# Reserved words that nobody means as a name.
+_NEVER_MEANT = frozenset(("NULL", "SELECT", "DISTINCT", "AND", "OR", "NOT", "AS"))
 
 
 def line_column(text: str, offset: int) -> tuple[int, int]:
@@ -139,7 +142,9 @@ def _hint(rules: Grammar, tokens: Sequence[Token], index: int, accepted: set[str
     for start, advice in _KNOWN_ELSEWHERE.items():
         if index <= 1 and (words == start or words.startswith(start + " ")):
             return advice
-    if _is_reserved_name(tokens, index, accepted):
+    if 0 < index < len(tokens) and tokens[index - 1] == "," and tokens[index].type in (*RESERVED, "RPAR"):
+        return f"leave the comma before {tokens[index].upper()} out"
+    if _is_reserved_name(tokens, index, accepted) and tokens[index].type not in _NEVER_MEANT:
         return f"{tokens[index].upper()} is a keyword; as a name it is written `{tokens[index].upper()}`"
     return _alternatives(rules, accepted)
 
