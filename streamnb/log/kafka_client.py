@@ -1,0 +1,99 @@
+"""What the Kafka clients share: their common settings, and librdkafka's errors in words for people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from streamnb.errors import LogError
+from streamnb.log.base import unknown_topic
+from streamnb.log.kafka_url import KafkaUrl
+
+__all__ = ["CALL_SECONDS_MAX", "client_settings", "guarded", "is_unreachable", "log_error", "logger"]
+
+CALL_SECONDS_MAX = 0.2
+"""The longest that a worker thread stays inside one librdkafka call, so that it can always be stopped."""
+
+logger = logging.getLogger("streamnb.kafka")
+logger.addHandler(logging.NullHandler())  # librdkafka's lines go where the application sends this logger's
+
+_UNREACHABLE = frozenset(
+    (
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.BROKER_NOT_AVAILABLE,
+    )
+)
+_REFUSED = frozenset(
+    (
+        KafkaError._AUTHENTICATION,
+        KafkaError._SSL,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError.UNSUPPORTED_SASL_MECHANISM,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    )
+)
+_UNKNOWN_TOPIC = frozenset((KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION))
+
+
+def client_settings(
+    url: KafkaUrl, defaults: Mapping[str, Any], fixed: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Merge a client's settings: our defaults, then the URL's, then those that correctness rests on."""
+    return {
+        "client.id": f"streamnb-{url.service_id}",
+        "log_level": 4,
+        **defaults,
+        **url.client_settings(),
+        **(fixed or {}),
+    }
+
+
+def is_unreachable(error: KafkaError) -> bool:
+    """Tell whether an error says that no broker answers, which may pass."""
+    return error.code() in _UNREACHABLE
+
+
+def log_error(url: KafkaUrl, error: KafkaError, doing: str, topic: str | None = None) -> LogError:
+    """Turn librdkafka's error into ours; ``doing`` says what failed, as in "reading topic ratings"."""
+    code, detail = error.code(), error.str()
+    if topic is not None and code in _UNKNOWN_TOPIC:
+        return unknown_topic(topic)
+    if code in _UNREACHABLE:
+        return LogError(
+            f"cannot reach Kafka at {url.bootstrap}: {detail}",
+            summary=f"cannot reach Kafka at {url.bootstrap}",
+            hint="is the broker running, and are host and port those of its advertised listener?",
+        )
+    if code in _REFUSED:
+        return LogError(
+            f"Kafka at {url.bootstrap} refuses {doing}: {detail}",
+            summary=f"Kafka at {url.bootstrap} refuses {doing}",
+            hint="check security.protocol, sasl.* and ssl.* in the URL, and the rights of this user",
+        )
+    if code == KafkaError._INVALID_ARG:
+        return LogError(
+            f"a setting of the Kafka URL is not understood: {detail}",
+            summary="a setting of the Kafka URL is not understood",
+            hint=detail,
+        )
+    return LogError(f"{doing} failed at Kafka {url.bootstrap}: {detail}", summary=f"{doing} failed: {detail}")
+
+
+@contextmanager
+def guarded(url: KafkaUrl, doing: str, topic: str | None = None) -> Iterator[None]:
+    """Turn the KafkaException of a block into a LogError."""
+    try:
+        yield
+    except KafkaException as error:
+        raise log_error(url, error.args[0], doing, topic) from error

@@ -1,0 +1,25 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka_broker import KafkaBroker, missing_tool
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """Run one Kafka node for the whole session; tests that use it carry the marker ``kafka``.
+
+    Without Java or Maven the tests are skipped, but under CI they fail: there a broker must be had.
+    """
+    reason = missing_tool()
+    if reason is not None:
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with KafkaBroker(tmp_path_factory.mktemp("kafka") / "node").running() as broker:
+        yield broker
