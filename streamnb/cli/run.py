@@ -1,0 +1,62 @@
+"""``streamnb run`` and ``streamnb sql``: statements from a file or from the command line, without a notebook."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import types
+from pathlib import Path
+
+from rich.console import Console
+
+import streamnb
+from streamnb.cli.output import show
+from streamnb.errors import StreamnbError
+from streamnb.results import Live
+
+__all__ = ["read_statements", "run_file", "run_sql"]
+
+
+def read_statements(path: str) -> str:
+    """Read statements from a file, or from standard input when the path is ``-``."""
+    if path == "-":
+        return sys.stdin.read()
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise StreamnbError(f"file {path} cannot be read: {reason}") from error
+
+
+def run_sql(console: Console, url: str, text: str, seconds: float | None) -> int:
+    """Execute statements and print their results; a push query is followed until it ends or the seconds are over."""
+    with streamnb.connect(url) as workspace:
+        for result in workspace.execute(text):
+            show(console, result, seconds)
+    return 0
+
+
+def run_file(console: Console, url: str, path: str, seconds: float | None) -> int:
+    """Execute a file and keep its persistent queries running until a signal comes or the seconds are over."""
+    text = read_statements(path)
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: types.FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with streamnb.connect(url) as workspace:
+            for result in workspace.execute(text):
+                if isinstance(result, Live):
+                    result.stop()
+                    console.print("a SELECT with EMIT CHANGES shows nothing here; use streamnb sql", style="yellow")
+                else:
+                    show(console, result)
+            console.print("running; Ctrl-C ends it", style="dim")
+            stop.wait(seconds)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return 0
