@@ -295,10 +295,13 @@ class SessionOracle:
         return outputs
 
 
-def last_per_batch(batches: list[list[Output]]) -> list[Output]:
-    """Keep of each batch the last output per key and window, in order."""
-    kept: list[Output] = []
+def last_per_batch(batches: list[list[Output]]) -> list[list[Output]]:
+    """Keep of each batch the last output per key and window; no tombstone for what was never shown outside."""
+    shown: set[Any] = set()
+    kept = []
     for batch in batches:
         last = {(output.key, output.ws, output.we): output for output in batch}
-        kept += [output for output in batch if last[output.key, output.ws, output.we] is output]
+        kept.append([o for w, o in last.items() if o.values is not None or w in shown])
+        shown |= {window for window, output in last.items() if output.values is not None}
+        shown -= {window for window, output in last.items() if output.values is None}
     return kept

@@ -77,6 +77,10 @@ class BatchShape:
         """Window start and end, if the key has a window."""
         return [ident("ws"), ident("we")] if self.windowed else []
 
+    def typed_values(self) -> list[Sql]:
+        """The value columns with their types, as CREATE TABLE wants them."""
+        return [sql("{} {}", c, duck_type(t)) for c, t in zip(self.value_columns(), self.values, strict=True)]
+
     def create(self, target: Sql) -> Sql:
         """Create an empty batch of this shape, to be filled by INSERT."""
         types = [Sql(name) for name in _META_TYPES]
