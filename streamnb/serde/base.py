@@ -107,9 +107,13 @@ class FastPath:
 
 @dataclass
 class Memory:
-    """What decoding has learned about the documents of one side; kept by the ``Side`` from batch to batch."""
+    """What decoding has learned about the documents of one side; kept by the ``Side`` from batch to batch.
+
+    ``unusual``: values are written in other forms than the commonest, so that a second test is worth its cost.
+    """
 
     layouts: list[Any] = field(default_factory=list)
+    unusual: bool = False
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ def decode_batch(
 
     ``source`` stands behind FROM (a table's name or a parenthesised query), is read more than once, and has the columns
     i (BIGINT, unique), part, off, ts, key, value (BLOB), hdr. ``target`` gets the pass-through columns (``expression AS
-    name`` over the source), k0, k1, ..., ws and we for a windowed key, v0, v1, ..., vnull; rejected records (returned in
-    order of i) are left out, and no order of rows is promised.
+    name`` over the source), k0, k1, ..., ws and we for a windowed key, v0, v1, ..., vnull; rejected records are
+    returned in order of i and left out, and no order of rows is promised.
     1. Learn from samples, as long as a side has learned nothing.
     2. Decode every row in one statement, with a column that tells whether the answer is beyond doubt.
     3. Decode the doubtful rows one by one and put them in place of the answers of step 2.
@@ -45,25 +45,23 @@ def decode_batch(
             sample = sql("SELECT {0} FROM {1} WHERE {0} IS NOT NULL LIMIT {2}", raw, source, lit(_SAMPLES_MAX))
             side.format.learn(side, [row[0] for row in store.rows(sample)])
     (count,) = store.rows(_fast_statement(source, target, sides, pass_through))[0]
-    doubtful: list[Row] = store.rows(
-        sql(
-            "SELECT i, part, off, key, value FROM {} SEMI JOIN (SELECT _i FROM {} WHERE NOT _ok) ON i = _i ORDER BY i",
-            source,
-            target,
-        )
-        if count
-        else sql("SELECT 0 WHERE false")
-    )
     rejected: list[Rejected] = []
-    if doubtful:
+    if store.rows(sql("SELECT 1 FROM {} WHERE _doubtful IS NOT NULL LIMIT 1", target)):
+        doubtful: list[Row] = store.rows(
+            sql(
+                "SELECT i, part, off, key, value FROM {} SEMI JOIN (SELECT _doubtful FROM {}) ON i = _doubtful"
+                " ORDER BY i",
+                source,
+                target,
+            )
+        )
         rows = _Strict(sides, rejected).decode(doubtful)
-        store.execute(sql("DELETE FROM {} WHERE NOT _ok", target))
+        store.execute(sql("DELETE FROM {} WHERE _doubtful IS NOT NULL", target))
         if rows.num_rows:
             _insert(store, source, target, sides, pass_through, rows)
         if len(doubtful) > max(_RELEARN_ROWS_MIN, count * _RELEARN_SHARE):
             _relearn(sides, doubtful, count)
-    for name in ("_i", "_ok"):
-        store.execute(sql("ALTER TABLE {} DROP COLUMN {}", target, ident(name)))
+    store.execute(sql("ALTER TABLE {} DROP COLUMN _doubtful", target))
     return rejected
 
 
@@ -101,7 +99,7 @@ def _fast_path(side: Side, raw: Sql, prefix: str) -> FastPath:
 
 
 def _fast_statement(source: Sql, target: Sql, sides: _Sides, pass_through: Sequence[Sql]) -> Sql:
-    """Write the statement that decodes both sides of all rows, with ``_i`` and the verdict ``_ok``."""
+    """Write the statement that decodes both sides of all rows, with ``_doubtful``: the i of each row not to be used."""
     window: tuple[tuple[str, Sql], ...] = ()
     raw_key, checks, bounds = sql("key"), [], []
     if sides.key.window is not None:
@@ -116,7 +114,8 @@ def _fast_statement(source: Sql, target: Sql, sides: _Sides, pass_through: Seque
     columns = [sql("{} AS {}", e, ident(n)) for e, (n, _) in zip(expressions, sides.columns(), strict=True)]
     ok = join(" AND ", [*checks, key.ok, value.ok])
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, i AS _i, coalesce({}, false) AS _ok FROM {}",
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, CASE WHEN coalesce({}, false) THEN NULL ELSE i END AS _doubtful"
+        " FROM {}",
         target,
         join(", ", [*pass_through, *columns]),
         ok,
@@ -179,7 +178,7 @@ def _insert(store: Store, source: Sql, target: Sql, sides: _Sides, pass_through:
     try:
         store.execute(
             sql(
-                "INSERT INTO {} SELECT {}, _i, true FROM {} JOIN {} ON i = _i",
+                "INSERT INTO {} SELECT {}, NULL FROM {} JOIN {} ON i = _i",
                 target,
                 join(", ", [*pass_through, *columns]),
                 source,
@@ -198,4 +197,5 @@ def _relearn(sides: _Sides, doubtful: Sequence[Row], count: int) -> None:
         if side.columns and samples:
             if len(side.memory.layouts) >= LAYOUTS_MAX and len(doubtful) * 2 > count:
                 side.memory.layouts.clear()
+            side.memory.unusual = True
             side.format.learn(side, samples)

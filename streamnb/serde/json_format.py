@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from streamnb import schema as s
 from streamnb.duck import Sql, duck_type, join, lit, sql
 from streamnb.serde import convert
-from streamnb.serde.base import SCALARS, UNWRAP_SINGLES, WRAP_SINGLES, FastPath, Features, Side, StrictDecoder
-from streamnb.serde.json_layout import Layout, Member, add_layouts, pattern_of, rebuilt, structure_of
+from streamnb.serde.base import SCALARS, UNWRAP_SINGLES, WRAP_SINGLES, FastPath, Features, Memory, Side, StrictDecoder
+from streamnb.serde.json_layout import Layout, Member, learn_layouts, pattern_of, rebuilt, structure_of
+from streamnb.serde.json_shape import reshaped
 from streamnb.serde.json_strict import record_decoder
 from streamnb.serde.json_text import constant, json_text
 
@@ -36,7 +37,7 @@ class JsonFormat:
                 texts.append(sample.decode())
             except UnicodeDecodeError:
                 continue
-        add_layouts(side.memory.layouts, texts, side.columns, side.bare)
+        learn_layouts(side.memory, texts, side.columns, side.bare)
 
     def fast_path(self, side: Side, raw: Sql, prefix: str) -> FastPath:
         """Decode with ``from_json`` and vouch for the rows whose text a layout proves."""
@@ -50,7 +51,9 @@ class JsonFormat:
             return FastPath((decoded,), (), nulls, null, null)
         document = sql("TRY(CASE WHEN json_valid({0}) THEN from_json({0}, {1}) END)", text, structure)
         columns = tuple(_column(i, c, layouts, parsed) for i, c in enumerate(side.columns))
-        ok = sql("({} OR ({}))", null, join(" AND ", [_proof(layouts, parsed, text), *_ranges(side, layouts, parsed)]))
+        ok = sql(
+            "({} OR ({}))", null, join(" AND ", [_proof(side.memory, parsed, text), *_ranges(side, layouts, parsed)])
+        )
         return FastPath((decoded,), ((parsed, document),), columns, null, ok)
 
     def strict_decoder(self, side: Side) -> StrictDecoder:
@@ -68,10 +71,11 @@ class JsonFormat:
         return sql("encode(concat({}))", join(", ", [*parts, lit("}")]))
 
 
-def _proof(layouts: Sequence[Layout], parsed: Sql, text: Sql) -> Sql:
+def _proof(memory: Memory, parsed: Sql, text: Sql) -> Sql:
     """Write the test that a document is what its decoded values say: rebuilt text first, then the patterns."""
+    layouts: list[Layout] = memory.layouts
     tests = [sql("WHEN {} = {} THEN true", rebuilt(layout, parsed), text) for layout in layouts]
-    patterns = [pattern for pattern in map(pattern_of, layouts) if pattern is not None]
+    patterns = [p for p in map(pattern_of, layouts) if p is not None] if memory.unusual else []
     otherwise = [sql("regexp_full_match({}, {})", text, lit(pattern)) for pattern in patterns] or [sql("false")]
     return sql("CASE {} ELSE {} END", join(" ", tests), join(" OR ", otherwise))
 
@@ -96,7 +100,9 @@ def _column(index: int, column: s.Column, layouts: Sequence[Layout], parsed: Sql
         return sql("CASE WHEN {} THEN TIME '00:00:00' + to_milliseconds({}) END", _within(value, column.type), value)
     if column.type == s.TIMESTAMP:
         return sql("CASE WHEN {} THEN make_timestamp({} * 1000) END", _within(value, column.type), value)
-    return value
+    if column.type in (s.INTEGER, s.BIGINT, s.STRING):
+        return value
+    return reshaped(value, member.type, column.type)
 
 
 _BOUNDS: dict[s.SqlType, tuple[int, int]] = {

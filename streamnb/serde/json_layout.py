@@ -5,8 +5,8 @@ space. With a layout the text of a document can be rebuilt from its decoded valu
 document byte for byte, every question of duplicates, spelling, types, rounding or commas is answered at once: each
 value stands in the document in exactly the form that its decoded value is written in.
 
-A second test is tried where the first fails, for values written otherwise (``10`` for a DOUBLE, ``\\u00e9``): the layout
-as a regular expression that leaves only forms which ``from_json`` decodes as ksqlDB does.
+A second test is tried where the first fails, for values written otherwise (``10`` for a DOUBLE, ``\\u00e9``): the
+layout as a regular expression that leaves only forms which ``from_json`` decodes as ksqlDB does.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from typing import Any
 
 from streamnb import schema as s
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
-from streamnb.serde.json_text import json_text
+from streamnb.serde.base import Memory
+from streamnb.serde.json_shape import is_rebuildable, shape_of
+from streamnb.serde.json_text import constant, plain_json_text
 
-__all__ = ["LAYOUTS_MAX", "Layout", "Member", "add_layouts", "layout_of", "pattern_of", "rebuilt", "structure_of"]
+__all__ = ["LAYOUTS_MAX", "Layout", "Member", "layout_of", "learn_layouts", "pattern_of", "rebuilt", "structure_of"]
 
 LAYOUTS_MAX = 8
 _MEMBERS_MAX = 200
@@ -31,7 +33,6 @@ _PATTERN_MEMBERS_MAX = 60
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NAME = re.compile(r'"([^"\\\x00-\x1f]+)"')
 _DECODER = json.JSONDecoder()
-_LEAVES = frozenset({s.BOOLEAN, s.INTEGER, s.BIGINT, s.DOUBLE, s.STRING})
 _INTEGERS: dict[s.SqlType, s.SqlType] = {
     s.INTEGER: s.INTEGER,
     s.BIGINT: s.BIGINT,
@@ -45,7 +46,8 @@ _INTEGERS: dict[s.SqlType, s.SqlType] = {
 class Member:
     """One value of a document: the text before it, its name, the type it is read as, the column that it fills.
 
-    ``name`` is None for a bare document, ``column`` for a field that no column asks for.
+    ``name`` is None for a bare document, ``column`` for a field that no column asks for. ``spaced``: inside the value,
+    commas and colons are followed by a blank.
     """
 
     before: str
@@ -53,6 +55,7 @@ class Member:
     type: s.SqlType
     quoted: bool
     column: int | None
+    spaced: bool = False
 
     def value(self, parsed: Sql) -> Sql:
         """Write the decoded value, given the decoded document."""
@@ -67,26 +70,106 @@ class Layout:
     tail: str
 
 
-def _read_as(type_: s.SqlType, text: str, value: Any) -> tuple[s.SqlType, bool] | None:
+@dataclass(frozen=True)
+class _Found:
+    """A value as it stands in a document: the text before it, its name, its own text, what it is."""
+
+    before: str
+    name: str | None
+    text: str
+    value: Any
+
+
+class _NoLayoutError(Exception):
+    """The document cannot be laid out."""
+
+
+def layout_of(text: str, columns: Sequence[s.Column], bare: bool) -> tuple[Layout, bool] | None:
+    """Learn the layout of one document, and whether its values have the form that they are rebuilt in.
+
+    None when the document has no layout that rows could be proved with.
+    """
+    try:
+        found, end = _scan_bare(text) if bare else _scan_record(text)
+        members = [_member(f, columns, c) for f, c in zip(found, _columns_of(found, columns, bare), strict=True)]
+    except (ValueError, RecursionError, _NoLayoutError):
+        return None
+    names = {m.name.lower() for m in members if m.name is not None}
+    tail = text[end:]
+    if tail.strip("} \t\r\n") or "\x00" in text or (not bare and len(names) != len(members)):
+        return None
+    usual = all(_is_usual(f, m.type) for f, m in zip(found, members, strict=True))
+    return Layout(tuple(members), tail), usual
+
+
+def _skip(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
+
+
+def _scan_bare(text: str) -> tuple[list[_Found], int]:
+    start = _skip(text, 0)
+    value, end = _DECODER.raw_decode(text, start)
+    return [_Found(text[:start], None, text[start:end], value)], end
+
+
+def _scan_record(text: str) -> tuple[list[_Found], int]:
+    """List the values of an object and find the place behind the last."""
+    found: list[_Found] = []
+    mark = 0
+    position = _skip(text, 0)
+    if text[position : position + 1] != "{":
+        raise _NoLayoutError
+    while len(found) < _MEMBERS_MAX:
+        name = _NAME.match(text, _skip(text, position + 1))
+        if name is None:
+            raise _NoLayoutError
+        position = _skip(text, name.end())
+        if text[position : position + 1] != ":":
+            raise _NoLayoutError
+        start = _skip(text, position + 1)
+        value, end = _DECODER.raw_decode(text, start)
+        found.append(_Found(text[mark:start], name.group(1), text[start:end], value))
+        mark, position = end, _skip(text, end)
+        following = text[position : position + 1]
+        if following == "}" and text.count("}", mark) == 1:
+            return found, mark
+        if following != ",":
+            raise _NoLayoutError
+    raise _NoLayoutError
+
+
+def _columns_of(found: Sequence[_Found], columns: Sequence[s.Column], bare: bool) -> list[int | None]:
+    """Say for each value which column it fills: by the exact name, or else by the upper-cased one."""
+    if bare:
+        return [0]
+    names = [f.name or "" for f in found]
+    uppers = {name.upper(): name for name in names}
+    wanted = [c.name if c.name in names else uppers.get(c.name) for c in columns]
+    if any(wanted.count(name) > 1 for name in names):
+        raise _NoLayoutError  # one value fills two columns
+    return [wanted.index(name) if name in wanted else None for name in names]
+
+
+def _member(found: _Found, columns: Sequence[s.Column], column: int | None) -> Member:
+    kind = _guessed(found.value) if column is None else _read_as(columns[column].type, found)
+    if kind is None:
+        raise _NoLayoutError
+    spaced = '": ' in found.text or '", ' in found.text or bool(re.match(r"\[[^\"]*, ", found.text))
+    return Member(found.before, found.name, *kind, column, spaced and not found.text.startswith('"'))
+
+
+def _read_as(type_: s.SqlType, found: _Found) -> tuple[s.SqlType, bool] | None:
     """Choose the type that ``from_json`` reads a column's value as, and whether it stands in quotes."""
-    quoted = text.startswith('"')
+    quoted = found.text.startswith('"')
     if type_ in (s.STRING, s.BYTES):
-        return (s.STRING, True) if quoted or value is None else None
+        return (s.STRING, True) if quoted or found.value is None else None
     if type_ in _INTEGERS:
         return _INTEGERS[type_], quoted
-    return (type_, False) if not quoted and _is_rebuildable(type_) else None
-
-
-def _is_rebuildable(type_: s.SqlType) -> bool:
-    """Tell whether the JSON text of a decoded value pins the value down at every depth."""
-    if isinstance(type_, s.Array):
-        return _is_rebuildable(type_.element)
-    if isinstance(type_, s.Map):
-        return type_.key == s.STRING and _is_rebuildable(type_.value)
-    if isinstance(type_, s.Struct):
-        names = {f.name.lower() for f in type_.fields}
-        return len(names) == len(type_.fields) > 0 and all(f.name and _is_rebuildable(f.type) for f in type_.fields)
-    return type_ in _LEAVES or isinstance(type_, s.Decimal)
+    if quoted or not is_rebuildable(type_):
+        return None
+    shape = shape_of(type_, found.value)
+    return None if shape is None else (shape, False)
 
 
 def _guessed(value: Any) -> tuple[s.SqlType, bool] | None:
@@ -100,83 +183,26 @@ def _guessed(value: Any) -> tuple[s.SqlType, bool] | None:
     return (s.STRING, True) if value is None or isinstance(value, str) else None
 
 
-def layout_of(text: str, columns: Sequence[s.Column], bare: bool) -> Layout | None:
-    """Learn the layout of one document; None when it has none that the fast path could prove rows with."""
-    try:
-        members, position = _scan_bare(text, columns) if bare else _scan_record(text, columns)
-    except (ValueError, RecursionError, _NoLayout):
-        return None
-    tail = text[position:]
-    names = {m.name.lower() for m in members if m.name is not None}
-    if tail.strip(" \t\r\n") or "\x00" in text or (not bare and len(names) != len(members)):
-        return None
-    return Layout(tuple(members), text[len(text) - len(tail) :] if bare else "}" + tail)
+def _is_usual(found: _Found, type_: s.SqlType) -> bool:
+    """Tell whether a scalar value is written as it will be rebuilt."""
+    if found.value is None:
+        return True
+    if type_ == s.STRING:
+        return found.text == constant(found.value)
+    if type_ == s.DOUBLE:
+        return found.text == repr(float(found.value))
+    if isinstance(type_, s.Decimal):
+        return len(found.text.partition(".")[2]) == type_.scale
+    return True
 
 
-class _NoLayout(Exception):
-    """The document cannot be laid out."""
-
-
-def _skip(text: str, position: int) -> int:
-    match = _SPACE.match(text, position)
-    return match.end() if match else position
-
-
-def _scan_bare(text: str, columns: Sequence[s.Column]) -> tuple[list[Member], int]:
-    start = _skip(text, 0)
-    value, end = _DECODER.raw_decode(text, start)
-    kind = _read_as(columns[0].type, text[start : start + 1], value)
-    if kind is None:
-        raise _NoLayout
-    return [Member(text[:start], None, *kind, column=0)], end
-
-
-def _scan_record(text: str, columns: Sequence[s.Column]) -> tuple[list[Member], int]:
-    """List the members of an object and find the place behind its closing brace."""
-    found: list[tuple[str, str, str, Any]] = []  # text before the value, name, first character, value
-    mark = 0
-    position = _skip(text, 0)
-    if text[position : position + 1] != "{":
-        raise _NoLayout
-    while len(found) < _MEMBERS_MAX:
-        name = _NAME.match(text, _skip(text, position + 1))
-        if name is None:
-            raise _NoLayout
-        position = _skip(text, name.end())
-        if text[position : position + 1] != ":":
-            raise _NoLayout
-        start = _skip(text, position + 1)
-        value, end = _DECODER.raw_decode(text, start)
-        found.append((text[mark:start], name.group(1), text[start], value))
-        mark, position = end, _skip(text, end)
-        if text[position : position + 1] == "}":
-            return _members(found, text[mark:position], columns), position + 1
-        if text[position : position + 1] != ",":
-            raise _NoLayout
-    raise _NoLayout
-
-
-def _members(found: list[tuple[str, str, str, Any]], gap: str, columns: Sequence[s.Column]) -> list[Member]:
-    if gap:
-        raise _NoLayout  # white space before the closing brace
-    names = [name for _, name, _, _ in found]
-    uppers = {name.upper(): name for name in names}
-    columns_of = {(c.name if c.name in names else uppers.get(c.name)): i for i, c in enumerate(columns)}
-    members = []
-    for before, name, first, value in found:
-        column = columns_of.get(name)
-        kind = _guessed(value) if column is None else _read_as(columns[column].type, first, value)
-        if kind is None:
-            raise _NoLayout
-        members.append(Member(before, name, *kind, column=column))
-    return members
-
-
-def add_layouts(layouts: list[Layout], texts: Sequence[str], columns: Sequence[s.Column], bare: bool) -> None:
+def learn_layouts(memory: Memory, texts: Sequence[str], columns: Sequence[s.Column], bare: bool) -> None:
     """Learn from sample documents, the commonest layout first; layouts that contradict known ones are left out."""
-    counts = Counter(layout_of(text, columns, bare) for text in texts)
-    for layout, _ in counts.most_common():
-        if layout is None or layout in layouts or len(layouts) >= LAYOUTS_MAX:
+    layouts: list[Layout] = memory.layouts
+    learned = [found for text in texts if (found := layout_of(text, columns, bare)) is not None]
+    memory.unusual = memory.unusual or not all(usual for _, usual in learned)
+    for layout, _ in Counter(layout for layout, _ in learned).most_common():
+        if layout in layouts or len(layouts) >= LAYOUTS_MAX:
             continue
         if structure_of([*layouts, layout]) is not None:
             layouts.append(layout)
@@ -199,7 +225,7 @@ def rebuilt(layout: Layout, parsed: Sql) -> Sql:
     """Write the text of a document again from its decoded values."""
     parts: list[Sql] = []
     for member in layout.members:
-        text = json_text(member.value(parsed), member.type)
+        text = plain_json_text(member.value(parsed), member.type, spaced=member.spaced)
         if member.quoted and member.type != s.STRING:
             text = sql("('\"' || {} || '\"')", text)
         parts += [lit(member.before), sql("coalesce({}, 'null')", text)]

@@ -1,8 +1,8 @@
 """The strict JSON decoder: one document as ksqlDB's KsqlJsonDeserializer reads it.
 
 Rules that surprise: numbers for integer columns are truncated and wrap; text is coerced to numbers, numbers and objects
-to text; a field is matched by its exact name, then by its upper-cased one; the last of duplicate fields wins; anything may
-follow a complete document. Our own bound: documents nested deeper than ``DEPTH_MAX`` are refused.
+to text; a field is matched by its exact name, then by its upper-cased one; the last of duplicate fields wins;
+anything may follow a complete document. Our own bound: documents nested deeper than ``DEPTH_MAX`` are refused.
 """
 
 from __future__ import annotations
