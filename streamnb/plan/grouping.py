@@ -14,7 +14,7 @@ from streamnb.plan.formats import check_no_maps, check_source_formats
 from streamnb.plan.logical import Aggregate, AggregateCall, PlanNode, Project, QueryPlan, WindowSpec
 from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
 from streamnb.plan.relations import Entry, Relation, column_refs, rewrite
-from streamnb.plan.scope import QueryContext, RelationScope, type_predicate
+from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import BIGINT, Column, SqlType
 from streamnb.sql import ast
@@ -136,7 +136,7 @@ def plan_aggregation(query: ast.Query, relation: Relation, context: QueryContext
     output = _output_relation(relation, group_types, calls, grouping.windowed)
     node = Aggregate(
         keys=tuple(group_types),
-        values=tuple(c.aggregate.return_type for c in calls),
+        values=tuple(c.aggregate.result_type for c in calls),
         windowed=query.window is not None,
         is_table=True,
         input=relation.node,
@@ -223,7 +223,7 @@ def _output_relation(
     """Describe the aggregation's output, whose columns are named ``#k0``, ``#v0``, ``#ws`` and ``#we``."""
     source = relation.sources[0].name
     entries = [Entry(source, f"#k{i}", f"k{i}", t) for i, t in enumerate(keys)]
-    entries += [Entry(source, f"#v{i}", f"v{i}", c.aggregate.return_type) for i, c in enumerate(calls)]
+    entries += [Entry(source, f"#v{i}", f"v{i}", c.aggregate.result_type) for i, c in enumerate(calls)]
     if windowed:
         entries += [Entry(source, "#ws", "ws", BIGINT), Entry(source, "#we", "we", BIGINT)]
     return replace(relation, entries=tuple(entries), keys=(), prefixed=False, synthetic_key=False)

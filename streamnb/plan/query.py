@@ -13,7 +13,7 @@ from streamnb.plan.joins import plan_from
 from streamnb.plan.logical import Filter, PlanNode, Project, QueryPlan
 from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
 from streamnb.plan.relations import Relation, rewrite
-from streamnb.plan.scope import QueryContext, RelationScope, type_predicate
+from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.tablefunctions import plan_table_functions
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType

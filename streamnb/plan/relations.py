@@ -9,6 +9,7 @@ from typing import Any
 from streamnb.catalog import DataSource, closest
 from streamnb.errors import KsqlStatementError
 from streamnb.plan.logical import PlanNode, Scan
+from streamnb.plan.scope import UnresolvedColumnError
 from streamnb.schema import BIGINT, INTEGER, Column, SqlType
 from streamnb.sql import ast
 
@@ -57,7 +58,7 @@ class Relation:
             return found[0]
         if found:
             options = " or ".join(f"{e.source}.{e.name}" for e in found)
-            raise KsqlStatementError(
+            raise UnresolvedColumnError(
                 f"Column '{ref.name}' is ambiguous. Could be {options}.",
                 summary=f"column {ref.name} is ambiguous",
                 hint=f"write {options}.",
@@ -65,7 +66,7 @@ class Relation:
             )
         raise self._unknown(ref, clause)
 
-    def _unknown(self, ref: ast.ColumnRef, clause: str) -> KsqlStatementError:
+    def _unknown(self, ref: ast.ColumnRef, clause: str) -> UnresolvedColumnError:
         known = [e.name for e in self.entries if not e.system and ref.source in (None, e.source)]
         near = closest(ref.name, known)
         shown = f"{ref.source}.{ref.name}" if ref.source else ref.name
@@ -76,7 +77,7 @@ class Relation:
         )
         kind = self.sources[0].kind.lower()
         where = f"{kind} {self.sources[0].name}" if len(self.sources) == 1 else "the joined sources"
-        return KsqlStatementError(
+        return UnresolvedColumnError(
             f"{clause} column '{shown}' cannot be resolved.{extra}",
             summary=f"column {shown} is not in {where}",
             hint=(f"did you mean {near}? " if near else "")

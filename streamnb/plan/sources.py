@@ -89,7 +89,7 @@ def _check_key_word(kind: str, column: ast.ColumnDef) -> None:
     wanted = "PRIMARY KEY" if kind == "TABLE" else "KEY"
     if column.constraint != wanted:
         raise ParseFailedError(
-            f"Line: {{line}}, Col: {{column}}: Column `{column.name}` is a '{column.constraint}' column: please use "
+            f"Column `{column.name}` is a '{column.constraint}' column: please use "
             f"'{wanted}' for {kind.lower()}s.",
             summary=f"column {column.name} of a {kind.lower()} cannot be {column.constraint}",
             hint=f"write {wanted} instead.",

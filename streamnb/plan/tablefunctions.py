@@ -11,7 +11,7 @@ from streamnb.functions.table import is_table_function, resolve_table_function
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.logical import FlatMap
 from streamnb.plan.relations import Entry, Relation, rewrite
-from streamnb.plan.scope import RelationScope
+from streamnb.plan.clauses import RelationScope
 from streamnb.sql import ast
 
 __all__ = ["plan_table_functions"]

@@ -1,0 +1,143 @@
+"""What the engine keeps in the pipeline's database beside topics and state: statements, places, ranges, outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.engine.task import Place
+from streamnb.failpoints import failpoint
+from streamnb.store import Store
+
+__all__ = ["Checkpoint", "StoredStatement"]
+
+_TABLES = (
+    "CREATE SCHEMA IF NOT EXISTS streamnb",
+    "CREATE SCHEMA IF NOT EXISTS state",
+    "CREATE TABLE IF NOT EXISTS streamnb.statements (id BIGINT, text VARCHAR, properties MAP(VARCHAR, VARCHAR),"
+    " query_id VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS streamnb.places (query VARCHAR, input INTEGER, part INTEGER, next BIGINT, m BIGINT)",
+    "CREATE TABLE IF NOT EXISTS streamnb.sequence (query VARCHAR, seq BIGINT)",
+    "CREATE TABLE IF NOT EXISTS streamnb.ranges (epoch BIGINT, query VARCHAR, input INTEGER, part INTEGER,"
+    " first BIGINT, next BIGINT)",
+    "CREATE TABLE IF NOT EXISTS streamnb.counter (name VARCHAR, value BIGINT)",
+    "CREATE TABLE IF NOT EXISTS streamnb.connectors (name VARCHAR, emitted BIGINT)",
+    "CREATE TABLE IF NOT EXISTS streamnb.outbox (seq BIGINT, topic VARCHAR, ts BIGINT, key BLOB, value BLOB,"
+    " hdr STRUCT(k VARCHAR, v BLOB)[])",
+)
+
+
+@dataclass(frozen=True)
+class StoredStatement:
+    """An acknowledged statement, with the session properties it ran under and the query it started, if any."""
+
+    id: int
+    text: str
+    properties: Mapping[str, str]
+    query_id: str | None
+
+
+class Checkpoint:
+    """Reads and writes the engine's own tables, always in the caller's transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        for statement in _TABLES:
+            store.execute(Sql(statement))
+
+    def statements(self) -> list[StoredStatement]:
+        """List the acknowledged statements in the order they were executed."""
+        rows = self._store.rows(
+            sql("SELECT id, text, properties, query_id FROM streamnb.statements ORDER BY id")
+        )
+        return [StoredStatement(i, text, dict(properties or {}), query) for i, text, properties, query in rows]
+
+    def add_statement(self, statement: StoredStatement) -> None:
+        """Store an acknowledged statement."""
+        self._store.execute(
+            sql("INSERT INTO streamnb.statements VALUES (?, ?, ?, ?)"),
+            (statement.id, statement.text, dict(statement.properties), statement.query_id),
+        )
+
+    def remove_statement(self, id_: int) -> None:
+        """Forget a statement."""
+        self._store.execute(sql("DELETE FROM streamnb.statements WHERE id = ?"), (id_,))
+
+    def next_number(self, name: str) -> int:
+        """Count a named counter up and return its old value; it starts at 0."""
+        rows = self._store.rows(sql("SELECT value FROM streamnb.counter WHERE name = ?"), (name,))
+        value = int(rows[0][0]) if rows else 0
+        self.set_number(name, value + 1)
+        return value
+
+    def number(self, name: str) -> int:
+        """Read a named counter."""
+        rows = self._store.rows(sql("SELECT value FROM streamnb.counter WHERE name = ?"), (name,))
+        return int(rows[0][0]) if rows else 0
+
+    def set_number(self, name: str, value: int) -> None:
+        """Set a named counter."""
+        self._store.execute(sql("DELETE FROM streamnb.counter WHERE name = ?"), (name,))
+        self._store.execute(sql("INSERT INTO streamnb.counter VALUES (?, ?)"), (name, value))
+
+    def place(self, query_id: str) -> Place | None:
+        """Read how far a query has come; None when it has not begun."""
+        seq = self._store.rows(sql("SELECT seq FROM streamnb.sequence WHERE query = ?"), (query_id,))
+        if not seq:
+            return None
+        positions: dict[int, dict[int, int]] = {}
+        running: dict[tuple[int, int], int] = {}
+        rows = self._store.rows(
+            sql("SELECT input, part, next, m FROM streamnb.places WHERE query = ? ORDER BY input, part"), (query_id,)
+        )
+        for input_, part, next_, m in rows:
+            positions.setdefault(input_, {})[part] = next_
+            if m is not None:
+                running[input_, part] = m
+        return Place(positions, running, int(seq[0][0]))
+
+    def save_place(self, query_id: str, place: Place, before: Place | None = None, epoch: int = 0) -> None:
+        """Store how far a query has come; with ``before``, also the ranges of offsets that were merged.
+
+        Ranges are kept for queries over several partitions only: one partition has one order.
+        """
+        query = lit(query_id)
+        self._store.execute(sql("DELETE FROM streamnb.sequence WHERE query = {}", query))
+        self._store.execute(sql("INSERT INTO streamnb.sequence VALUES ({}, {})", query, lit(place.seq)))
+        rows = [
+            sql("({}, {}, {}, {}, {})", query, lit(i), lit(part), lit(next_), lit(place.running.get((i, part))))
+            for i, parts in place.positions.items()
+            for part, next_ in parts.items()
+        ]
+        self._store.execute(sql("DELETE FROM streamnb.places WHERE query = {}", query))
+        if rows:
+            self._store.execute(sql("INSERT INTO streamnb.places VALUES {}", join(", ", rows)))
+        if before is not None and len(rows) > 1:
+            self._save_ranges(query, place, before, epoch)
+        failpoint("batch.offsets_done")
+
+    def _save_ranges(self, query: Sql, place: Place, before: Place, epoch: int) -> None:
+        ranges = [
+            sql("({}, {}, {}, {}, {}, {})", lit(epoch), query, lit(i), lit(part), lit(before.positions[i][part]), lit(next_))
+            for i, parts in place.positions.items()
+            for part, next_ in parts.items()
+            if before.positions[i].get(part) not in (None, next_)
+        ]
+        if ranges:
+            self._store.execute(sql("INSERT INTO streamnb.ranges VALUES {}", join(", ", ranges)))
+
+    def forget_query(self, query_id: str) -> None:
+        """Drop what is kept of a query."""
+        for table in ("places", "sequence", "ranges"):
+            self._store.execute(sql("DELETE FROM {} WHERE query = ?", ident("streamnb", table)), (query_id,))
+
+    def connectors(self) -> dict[str, int]:
+        """Read how many records each datagen connector has emitted."""
+        return dict(self._store.rows(sql("SELECT name, emitted FROM streamnb.connectors")))
+
+    def save_connector(self, name: str, emitted: int | None) -> None:
+        """Store how many records a connector has emitted; None forgets the connector."""
+        self._store.execute(sql("DELETE FROM streamnb.connectors WHERE name = ?"), (name,))
+        if emitted is not None:
+            self._store.execute(sql("INSERT INTO streamnb.connectors VALUES (?, ?)"), (name, emitted))

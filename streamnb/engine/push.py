@@ -1,0 +1,131 @@
+"""Push queries: each on a thread and a cursor of its own, with its state in TEMP tables, so that it delays nobody."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.engine.faults import describe_failure
+from streamnb.engine.feed import Change, Feed
+from streamnb.engine.task import QueryTask
+from streamnb.errors import StreamnbError
+from streamnb.store import DatabaseError, Store
+
+__all__ = ["Pulse", "PushQuery"]
+
+POLL_S = 0.25
+_log = logging.getLogger(__name__)
+
+
+class Pulse(Protocol):
+    """Tells a reader when there may be something new."""
+
+    def commits(self) -> int: ...
+    def wait_commit(self, seen: int, timeout: float) -> bool: ...
+
+
+class PushQuery:
+    """A running push query and the feed it fills."""
+
+    def __init__(
+        self,
+        task: QueryTask,
+        store: Store,
+        pulse: Pulse,
+        *,
+        columns: Sequence[str],
+        is_table: bool,
+        limit: int | None,
+        earliest: bool,
+        rows_max: int,
+        batch_rows: int,
+    ) -> None:
+        self.task = task
+        self.feed = Feed(is_table=is_table, rows_max=rows_max)
+        self._store = store
+        self._pulse = pulse
+        self._columns = [ident(c) for c in columns]
+        self._is_table = is_table
+        self._left = limit
+        self._rows_max = rows_max
+        self._batch_rows = batch_rows
+        self._stopping = threading.Event()
+        self.rows_in = 0
+        task.prepare(store, earliest=earliest)
+        self._thread = threading.Thread(target=self._run, name=f"streamnb-push-{task.query_id}", daemon=True)
+
+    def start(self) -> None:
+        """Start the query's thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the query; its feed keeps what it has shown."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._store.interrupt()
+            self._thread.join(2.0)
+        self.feed.finish()
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the query goes on."""
+        return not self.feed.done
+
+    def _run(self) -> None:
+        error: str | None = None
+        try:
+            if self._left == 0:
+                return
+            while not self._stopping.is_set():
+                seen = self._pulse.commits()
+                if not self._step():
+                    self._pulse.wait_commit(seen, POLL_S)
+        except (StreamnbError, DatabaseError) as failure:
+            if not self._stopping.is_set():
+                error = describe_failure(failure, self.task)
+        except Exception as failure:
+            _log.exception("push query %s failed", self.task.query_id)
+            error = str(failure)
+        finally:
+            self.task.close()
+            self._store.close()
+            self.feed.finish(error)
+
+    def _step(self) -> bool:
+        """Run one micro-batch and add its changes to the feed; True when there may be more at once."""
+        result = self.task.step(self._store, self._batch_rows)
+        if result.count:
+            self._deliver()
+            self.rows_in += result.count
+        self.task.accept(result)
+        return result.count > 0 or result.more
+
+    def _deliver(self) -> None:
+        shape = self.task.program.shape
+        keys = [*shape.key_columns(), *shape.window_columns()[:1]] if self._is_table else []
+        output = self.task.output()
+        count = int(self._store.rows(sql("SELECT count(*) FROM {}", output))[0][0])
+        if count == 0:
+            return
+        rows = self._store.rows(self._newest(output, keys, count))
+        changes = [Change(row[1 : 1 + len(keys)], row[1 + len(keys) :], row[0]) for row in rows]
+        if self._left is not None:
+            changes = changes[: self._left]
+            count = min(count, self._left)
+            self._left -= count
+        self.feed.add(changes, count)
+        if self._left == 0:
+            self._stopping.set()
+
+    def _newest(self, output: Sql, keys: Sequence[Sql], count: int) -> Sql:
+        """Select what the feed can keep of a batch: its newest rows, or with a LIMIT its first ones."""
+        columns = join(", ", [sql("vnull"), *keys, *self._columns])
+        if self._left is not None:
+            return sql("SELECT {} FROM {} ORDER BY seq, sub LIMIT {}", columns, output, lit(self._left))
+        skip = max(0, count - self._rows_max)
+        return sql("SELECT {} FROM {} ORDER BY seq, sub OFFSET {}", columns, output, lit(skip))
+
+

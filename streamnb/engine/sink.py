@@ -1,0 +1,129 @@
+"""Where a persistent query's output goes: encoded into the sink's topic, and, for a table, into its current rows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from streamnb.backends.duckdb.operator import BatchShape, Names
+from streamnb.catalog import DataSource
+from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.engine.intake import rowtime
+from streamnb.engine.sides import key_side, value_side
+from streamnb.functions.registry import Registry
+from streamnb.log.embedded import EmbeddedLog
+from streamnb.serde.encode import encode
+from streamnb.state.tables import StateTable
+from streamnb.store import Store
+
+__all__ = ["EmbeddedTopics", "OutboxTopics", "Sink", "Topics", "encoded", "materialized"]
+
+
+class Topics(Protocol):
+    """Takes records for topics, in the caller's transaction."""
+
+    def append(self, store: Store, topic: str, records: Sql) -> int:
+        """Append records (seq, sub, ts, key, value, hdr) in order and return how many they were."""
+        ...
+
+
+class EmbeddedTopics:
+    """The topics of the embedded log."""
+
+    def append(self, store: Store, topic: str, records: Sql) -> int:
+        return EmbeddedLog(store, create=False).append(topic, records)
+
+
+class OutboxTopics:
+    """Topics outside: records wait in the outbox, numbered without a gap, until the publisher has sent them."""
+
+    def __init__(self, next_seq: int) -> None:
+        self.next_seq = next_seq
+        self._pending = next_seq
+
+    def append(self, store: Store, topic: str, records: Sql) -> int:
+        statement = sql(
+            "INSERT INTO streamnb.outbox SELECT {} + row_number() OVER (ORDER BY seq, sub), {}, ts, key, value, hdr"
+            " FROM {}",
+            lit(self._pending - 1),
+            lit(topic),
+            records,
+        )
+        count = int(store.rows(statement)[0][0])
+        self._pending += count
+        return count
+
+    def accept(self) -> int:
+        """Move on behind what was appended: the transaction was committed. Returns the first new number."""
+        first, self.next_seq = self.next_seq, self._pending
+        return first
+
+    def rewind(self) -> None:
+        """Forget what was appended: the transaction was taken back."""
+        self._pending = self.next_seq
+
+
+def encoded(source: DataSource, batch: Sql, registry: Registry) -> Sql:
+    """Write the relation of a batch's records as bytes: seq, sub, ts, key, value, hdr."""
+    schema = source.schema
+    keys = [ident(f"k{i}") for i in range(len(schema.key))]
+    values = [ident(f"v{i}") for i in range(len(schema.value))]
+    windowed = source.window is not None
+    key = encode(
+        key_side(source), keys, ident("ws") if windowed else None, ident("we") if windowed else None
+    )
+    if keys:
+        key = sql("CASE WHEN {} THEN {} END", join(" OR ", [sql("{} IS NOT NULL", k) for k in keys]), key)
+    value = encode(value_side(source), values)
+    ts = rowtime(source, registry)
+    return sql(
+        "(SELECT seq, sub, {} AS ts, {} AS key, CASE WHEN NOT vnull THEN {} END AS value, hdr FROM {})",
+        sql("CASE WHEN vnull THEN ts ELSE {} END", ts) if ts is not None else ident("ts"),
+        key,
+        value,
+        batch,
+    )
+
+
+def materialized(query_id: str, shape: BatchShape) -> StateTable:
+    """Declare the current rows of the table that a query maintains."""
+    columns = [(f"k{i}", duck_type(t)) for i, t in enumerate(shape.keys)]
+    if shape.windowed:
+        columns += [("ws", sql("BIGINT")), ("we", sql("BIGINT"))]
+    columns += [("ts", sql("BIGINT")), *((f"v{i}", duck_type(t)) for i, t in enumerate(shape.values))]
+    return Names(query_id).state_table("table", columns)
+
+
+class Sink:
+    """The end of a persistent query."""
+
+    def __init__(
+        self, query_id: str, source: DataSource, shape: BatchShape, topics: Topics, registry: Registry
+    ) -> None:
+        self.source = source
+        self._shape = shape
+        self._topics = topics
+        self._registry = registry
+        self.table = materialized(query_id, shape) if source.is_table else None
+
+    def write(self, store: Store, output: Sql) -> int:
+        """Append an output batch to the topic and return how many records it had."""
+        if self.table is not None:
+            self._materialize(store, self.table, output)
+        return self._topics.append(store, self.source.topic, encoded(self.source, output, self._registry))
+
+    def _materialize(self, store: Store, table: StateTable, output: Sql) -> None:
+        keys = self._shape.key_columns() + ([ident("ws")] if self._shape.windowed else [])
+        same = join(" AND ", [sql("t.{0} IS NOT DISTINCT FROM b.{0}", k) for k in keys])
+        store.execute(
+            sql(
+                "DELETE FROM {0} WHERE rowid IN (SELECT t.rowid FROM {0} t JOIN {1} b ON {2})", table.name, output, same
+            )
+        )
+        last = sql(
+            "SELECT * FROM {} QUALIFY row_number() OVER (PARTITION BY {} ORDER BY seq DESC, sub DESC) = 1",
+            output,
+            join(", ", keys),
+        )
+        store.execute(
+            sql("INSERT INTO {} SELECT {} FROM ({}) WHERE NOT vnull", table.name, table.column_names, last)
+        )

@@ -1,0 +1,122 @@
+"""A running query: its program, its place in its topics, and one step of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streamnb.backends.duckdb.compile import Program
+from streamnb.backends.duckdb.operator import ERRORS, create_errors, run_statements
+from streamnb.duck import Sql, join, sql
+from streamnb.engine.intake import Intake, Taken
+from streamnb.engine.processinglog import LogEntry, rejected_entries
+from streamnb.engine.readers import TopicReader
+from streamnb.functions.registry import Registry
+from streamnb.store import Store
+
+__all__ = ["Place", "QueryTask", "StepResult"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a query has come.
+
+    ``positions`` maps inputs to the next offset of each partition, ``running`` (input, partition) to the highest
+    timestamp seen there; ``seq`` is the next number in the query's order.
+    """
+
+    positions: dict[int, dict[int, int]]
+    running: dict[tuple[int, int], int] = field(default_factory=dict)
+    seq: int = 0
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step did: records taken in, the place behind them, and what went wrong with records."""
+
+    count: int
+    place: Place
+    log: Sequence[LogEntry] = ()
+    more: bool = False
+
+
+class QueryTask:
+    """One query on one connection. ``step`` changes nothing in Python, so a failed tick can be run again."""
+
+    def __init__(
+        self, query_id: str, program: Program, readers: Sequence[TopicReader], registry: Registry, place: Place | None
+    ) -> None:
+        self.query_id = query_id
+        self.program = program
+        self.readers = tuple(readers)
+        self.place = place
+        self._intake = Intake(query_id, program.inputs, readers, registry)
+
+    def prepare(self, store: Store, *, earliest: bool) -> None:
+        """Create the query's state tables, and find where it starts unless that is known."""
+        store.execute(create_errors())
+        for table in self.program.tables:
+            store.execute(table.create())
+        if self.place is None:
+            self.place = Place({i: r.start(store, earliest=earliest) for i, r in enumerate(self.readers)})
+
+    def step(self, store: Store, rows_max: int) -> StepResult:
+        """Take in the next records and run the program on them, in the caller's transaction.
+
+        The program's output batch is valid when the result's ``count`` is not 0.
+        """
+        assert self.place is not None
+        place = self.place
+        taken = self._intake.take(store, place.positions, place.running, place.seq, rows_max)
+        if taken.count:
+            run_statements(store, self.program.statements)
+        next_place = Place(taken.positions, taken.running, place.seq + taken.count)
+        return StepResult(taken.count, next_place, self._collect_errors(store, taken), taken.more)
+
+    def _collect_errors(self, store: Store, taken: Taken) -> Sequence[LogEntry]:
+        entries = rejected_entries(self.query_id, taken.rejected)
+        if taken.count:
+            rows = store.rows(sql("SELECT type, part, off, seq, message FROM {} ORDER BY seq", ERRORS))
+            if rows:
+                store.execute(sql("DELETE FROM {}", ERRORS))
+                topic = self.readers[0].topic if len(self.readers) == 1 else None
+                entries += [LogEntry(self.query_id, t, topic, p, o, message) for t, p, o, _, message in rows]
+        if taken.untimed:
+            topic = self.readers[0].topic
+            message = f"{taken.untimed} records without a valid timestamp were left out"
+            entries.append(LogEntry(self.query_id, 1, topic, None, None, message))
+        return entries
+
+    def accept(self, result: StepResult) -> None:
+        """Move on: the transaction of the step was committed."""
+        self.place = result.place
+        for i, reader in enumerate(self.readers):
+            reader.committed(result.place.positions[i])
+
+    def output(self) -> Sql:
+        """Select the output batch; for a changelog of which only the last changes are wanted, the last per key."""
+        program = self.program
+        if not program.changelog:
+            return program.output
+        keys = join(", ", program.shape.key_columns() + ([sql("ws")] if program.shape.windowed else []))
+        return sql(
+            "(SELECT * FROM {} QUALIFY row_number() OVER (PARTITION BY {} ORDER BY seq DESC, sub DESC) = 1)",
+            program.output,
+            keys,
+        )
+
+    def late_count(self, store: Store) -> int:
+        """Count the records dropped as late so far."""
+        return sum(int(store.rows(query)[0][0] or 0) for query in self.program.late)
+
+    def drop(self, store: Store) -> None:
+        """Drop the query's state."""
+        for table in self.program.tables:
+            store.execute(table.drop())
+
+    def close(self) -> None:
+        """Stop reading."""
+        for reader in self.readers:
+            reader.close()
+
+

@@ -1,0 +1,159 @@
+"""What statements answer: a message, rows, or a live query."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from streamnb.duck import duck_type
+from streamnb.engine.feed import Feed
+from streamnb.engine.push import PushQuery
+from streamnb.schema import SqlType
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Live", "Message", "Result", "Rows"]
+
+Columns = Sequence[tuple[str, SqlType]]
+
+
+def _arrow(columns: Columns, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
+    arrays = []
+    for i, (_, type_) in enumerate(columns):
+        arrays.append(pa.array([row[i] for row in rows], _arrow_type(type_)))
+    return pa.Table.from_arrays(arrays, names=_unique([name for name, _ in columns]))
+
+
+def _arrow_type(type_: SqlType) -> pa.DataType | None:
+    """Name the Arrow type of plain types; nested ones are inferred from their values."""
+    return {
+        "BOOLEAN": pa.bool_(),
+        "INTEGER": pa.int32(),
+        "BIGINT": pa.int64(),
+        "DOUBLE": pa.float64(),
+        "VARCHAR": pa.string(),
+        "BLOB": pa.binary(),
+        "DATE": pa.date32(),
+        "TIME": pa.time64("us"),
+        "TIMESTAMP": pa.timestamp("us"),
+    }.get(duck_type(type_))
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Number repeated names, which Arrow and pandas would mix up."""
+    seen: dict[str, int] = {}
+    result = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return result
+
+
+@dataclass(frozen=True)
+class Message:
+    """A sentence; ``query_id`` names the persistent query that the statement started, if any."""
+
+    statement: str
+    text: str
+    query_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A finished table of rows: SHOW, DESCRIBE, EXPLAIN, PRINT, a pull query, or a SELECT over history."""
+
+    statement: str
+    columns: tuple[tuple[str, SqlType], ...]
+    rows: list[tuple[Any, ...]]
+    title: str = ""
+    final_message: str | None = None
+    key_columns: int = 0
+
+    def arrow(self) -> pa.Table:
+        """Return the rows as an Arrow table."""
+        return _arrow(self.columns, self.rows)
+
+    def df(self) -> pd.DataFrame:
+        """Return the rows as a pandas frame."""
+        return self.arrow().to_pandas()
+
+
+class Live:
+    """A running push query.
+
+    ``feed`` has its newest rows (a bounded number); ``df()`` and ``arrow()`` are snapshots of these.
+    """
+
+    def __init__(
+        self,
+        statement: str,
+        name: str,
+        columns: Columns,
+        *,
+        key_columns: int,
+        push: PushQuery,
+        on_stop: Callable[[Live], None],
+    ) -> None:
+        self.statement = statement
+        self.name = name
+        self.columns = tuple(columns)
+        self.key_columns = key_columns
+        self._push = push
+        self._on_stop = on_stop
+        self._started_s = time.monotonic()
+
+    @property
+    def feed(self) -> Feed:
+        """Where the query leaves its newest rows."""
+        return self._push.feed
+
+    @property
+    def is_table(self) -> bool:
+        """Tell whether the result is a table (current row per key) or a stream (rows are appended)."""
+        return self.feed.is_table
+
+    @property
+    def state(self) -> str:
+        """RUNNING, STOPPED, DONE (LIMIT reached) or ERROR."""
+        snapshot = self.feed.snapshot()
+        if not snapshot.done:
+            return "RUNNING"
+        return "ERROR" if snapshot.error else "DONE"
+
+    @property
+    def error(self) -> str | None:
+        """What the query failed of."""
+        return self.feed.snapshot().error
+
+    def arrow(self) -> pa.Table:
+        """Return the newest rows as an Arrow table."""
+        return _arrow(self.columns, self.feed.snapshot().rows)
+
+    def df(self) -> pd.DataFrame:
+        """Return the newest rows as a pandas frame."""
+        return self.arrow().to_pandas()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the query has ended (by LIMIT, an error or ``stop``); False when the time is up."""
+        return self.feed.wait_done(timeout)
+
+    def stop(self) -> None:
+        """End the query."""
+        self._push.stop()
+        self._on_stop(self)
+
+    def stats(self) -> dict[str, float]:
+        """Count what the query has done: records in, rows out, rows a second since the start."""
+        seconds = max(time.monotonic() - self._started_s, 1e-9)
+        return {"rows_in": self._push.rows_in, "rows_out": self.feed.total, "rows_per_s": self.feed.total / seconds}
+
+    def __repr__(self) -> str:
+        return f"<Live {self.name}: {self.state}, {self.feed.total} rows>"
+
+
+Result = Message | Rows | Live

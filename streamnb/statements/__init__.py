@@ -1,0 +1,1 @@
+"""What each statement does to a pipeline, one module per family."""

@@ -1,0 +1,136 @@
+"""Persistent queries: CREATE ... AS SELECT, INSERT INTO ... SELECT, TERMINATE, PAUSE, RESUME."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from streamnb.backends.duckdb.compile import compile_plan
+from streamnb.backends.duckdb.operator import Mode
+from streamnb.catalog import DataSource, QueryInfo, closest
+from streamnb.engine.engine import PersistentQuery
+from streamnb.engine.sink import Sink
+from streamnb.engine.task import Place, QueryTask
+from streamnb.errors import KsqlError
+from streamnb.plan.logical import QueryPlan
+from streamnb.plan.properties import Properties
+from streamnb.plan.sinks import plan_create_as, plan_insert_select
+from streamnb.sql import ast
+from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.sources import check_replaceable, end_query
+
+__all__ = ["control_query", "create_as", "insert_select"]
+
+
+def create_as(
+    pipeline: Pipeline, statement: ast.CreateAs, text: str, properties: Mapping[str, str], query_id: str | None
+) -> tuple[str, str | None]:
+    """Start a query that writes to a new source. Returns the answer and the query's id; ``query_id`` is a replayed one."""
+    kind = statement.kind.lower()
+    existing = pipeline.catalog.get(statement.name)
+    if existing is not None and statement.if_not_exists:
+        return f"Cannot add {kind} `{statement.name}`: A {kind} with the same name already exists.", None
+    check_replaceable(existing, statement.kind, statement.name, or_replace=statement.or_replace)
+    planned = plan_create_as(statement, pipeline.catalog, pipeline.env(properties), text)
+    sink = planned.sink
+    old = existing.query_id if existing is not None else None
+    prefix = "CTAS" if statement.kind == "TABLE" else "CSAS"
+    id_ = query_id or old or f"{prefix}_{sink.name}_{pipeline.engine.checkpoint.next_number('query')}"
+    topic = pipeline.ensure_topic(sink.topic, sink.partitions, sink.replicas)
+    sink = replace(sink, partitions=topic.partitions, query_id=id_)
+    place = _replaced_place(pipeline, old, planned.query) if old is not None else None
+    _start(pipeline, id_, prefix, planned.query, sink, text, properties, place)
+    return f"Created query with ID {id_}", id_
+
+
+def _replaced_place(pipeline: Pipeline, old: str, plan: QueryPlan) -> Place | None:
+    """Take over the place of the query that CREATE OR REPLACE replaces; its sources must stay the same.
+
+    Raises: KsqlError when they do not.
+    """
+    query = pipeline.engine.queries.get(old)
+    if query is None:
+        return None
+    sources = [i.source.name for i in query.task.program.inputs]
+    if [s.name for s in plan.scans] != sources:
+        raise KsqlError(
+            f"Cannot upgrade query {old}: it would read other sources than {', '.join(sources)}",
+            hint="drop the source first, then create it anew.",
+        )
+    place = query.task.place
+    end_query(pipeline, old)
+    return place
+
+
+def insert_select(
+    pipeline: Pipeline, statement: ast.InsertInto, text: str, properties: Mapping[str, str], query_id: str | None
+) -> tuple[str, str]:
+    """Start a query that writes to an existing stream."""
+    planned = plan_insert_select(statement, pipeline.catalog, pipeline.env(properties))
+    named = Properties(statement.properties, "insert").text("QUERY_ID")
+    if named is not None and query_id is None and named.upper() in pipeline.catalog.queries:
+        raise KsqlError(f"Query ID '{named.upper()}' already exists.", hint="choose another QUERY_ID.")
+    id_ = query_id or (named.upper() if named else f"INSERTQUERY_{pipeline.engine.checkpoint.next_number('query')}")
+    _start(pipeline, id_, "INSERT", planned.query, planned.sink, text, properties, None)
+    return f"Created query with ID {id_}", id_
+
+
+def _start(
+    pipeline: Pipeline,
+    id_: str,
+    kind: str,
+    plan: QueryPlan,
+    sink: DataSource,
+    text: str,
+    properties: Mapping[str, str],
+    place: Place | None,
+) -> None:
+    """Compile a query and hand it to the engine, at its stored place if it has one."""
+    every = pipeline.setting("max.batch.records") == "1" or properties.get("cache.max.bytes.buffering") == "0"
+    program = compile_plan(plan.root, id_, Mode.EVERY if every else Mode.LAST)
+    checkpoint = pipeline.engine.checkpoint
+    readers = [pipeline.reader(i.source.topic) for i in program.inputs]
+    task = QueryTask(id_, program, readers, pipeline.registry, checkpoint.place(id_) or place)
+    task.prepare(pipeline.store, earliest=pipeline.earliest(properties))
+    topics = pipeline.outside.topics
+    target = Sink(id_, sink, program.shape, topics, pipeline.registry)
+    if target.table is not None:
+        pipeline.store.execute(target.table.create())
+    assert task.place is not None
+    checkpoint.save_place(id_, task.place)
+    names = tuple(dict.fromkeys(s.name for s in plan.scans))
+    info = QueryInfo(id_, kind, sink.name, names, text)
+    pipeline.catalog.put(sink)
+    pipeline.catalog.queries[id_] = info
+    pipeline.engine.queries[id_] = PersistentQuery(info, task, target)
+
+
+def control_query(pipeline: Pipeline, statement: ast.QueryControl) -> str:
+    """TERMINATE, PAUSE or RESUME one query, or all."""
+    ids = _named(pipeline, statement)
+    for id_ in ids:
+        info = pipeline.catalog.queries[id_]
+        if statement.action == "TERMINATE":
+            end_query(pipeline, id_)
+        elif statement.action == "PAUSE":
+            info.state = "PAUSED"
+        elif info.state == "PAUSED":
+            info.state = "RUNNING"
+    done = {"TERMINATE": "terminated", "PAUSE": "paused", "RESUME": "resumed"}[statement.action]
+    return f"Query {done}: {', '.join(ids)}" if ids else "No queries."
+
+
+def _named(pipeline: Pipeline, statement: ast.QueryControl) -> Sequence[str]:
+    queries = pipeline.catalog.queries
+    if statement.query_id is None:
+        return list(queries)
+    wanted = next((q for q in queries if q.upper() == statement.query_id.upper()), None)
+    if wanted is None:
+        near = closest(statement.query_id, queries)
+        raise KsqlError(
+            f"Unknown queryId: {statement.query_id}",
+            summary=f"query {statement.query_id} does not exist",
+            hint=(f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}.",
+            span=statement.span,
+        )
+    return [wanted]

@@ -1,0 +1,142 @@
+"""A pipeline as statements see it: catalogue, engine, topics, functions, and the session's settings."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from streamnb.catalog import Catalog
+from streamnb.clock import Clock
+from streamnb.config import find_setting
+from streamnb.engine.engine import Engine
+from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, processing_log_source
+from streamnb.engine.readers import EmbeddedReader, TopicReader
+from streamnb.engine.sink import EmbeddedTopics, Topics
+from streamnb.errors import KsqlError
+from streamnb.functions.registry import Registry
+from streamnb.log.base import Log, TopicInfo
+from streamnb.log.embedded import EmbeddedLog
+from streamnb.plan.expressions import Env
+from streamnb.store import Store
+
+__all__ = ["EmbeddedOutside", "Outside", "Pipeline", "Session"]
+
+
+class Outside(Protocol):
+    """Where the pipeline's topics are: in its own database, or on a broker."""
+
+    @property
+    def log(self) -> Log:
+        """Create, delete and describe topics. On the engine's thread only."""
+        ...
+
+    @property
+    def topics(self) -> Topics:
+        """Take the records of queries, in the engine's transaction."""
+        ...
+
+    def reader(self, topic: str) -> TopicReader:
+        """Make a reader of a topic."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        ...
+
+
+class EmbeddedOutside:
+    """The topics of the pipeline's own database."""
+
+    def __init__(self, store: Store) -> None:
+        self.log: Log = EmbeddedLog(store, create=False)
+        self.topics: Topics = EmbeddedTopics()
+
+    def reader(self, topic: str) -> TopicReader:
+        return EmbeddedReader(topic)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@dataclass
+class Session:
+    """What SET and DEFINE changed, for the statements that follow."""
+
+    properties: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+
+class Pipeline:
+    """Everything the statements of one workspace share."""
+
+    def __init__(
+        self, store: Store, engine: Engine, outside: Outside, registry: Registry, clock: Clock, settings: Mapping[str, str]
+    ) -> None:
+        self.store = store
+        self.engine = engine
+        self.outside = outside
+        self.registry = registry
+        self.clock = clock
+        self.session = Session(properties=dict(settings))
+        self.catalog = Catalog()
+        self._transient = itertools.count()
+
+    def config(self) -> dict[str, str]:
+        """The settings in force: defaults, those given on connecting, those set in the session."""
+        return self.session.properties
+
+    def setting(self, name: str) -> str:
+        """Read a setting; its declared default when it was not set."""
+        value = self.session.properties.get(name)
+        if value is not None:
+            return value
+        declared = find_setting(name)
+        return (declared.default or "") if declared is not None else ""
+
+    def env(self, properties: Mapping[str, str] | None = None) -> Env:
+        """What expressions can use."""
+        return Env(self.registry, self.catalog.types, self.config() if properties is None else properties)
+
+    def earliest(self, properties: Mapping[str, str] | None = None) -> bool:
+        """Tell whether new queries start with the oldest records."""
+        given = (properties or {}).get("auto.offset.reset") or self.setting("auto.offset.reset")
+        return given.lower() == "earliest"
+
+    def transient_id(self) -> str:
+        """Name a push or pull query."""
+        return f"transient_{next(self._transient)}"
+
+    def log_of(self, topic: str) -> Log:
+        """Find the log a topic lives in: the processing log is always embedded."""
+        return self.engine.log if topic == PROCESSING_LOG_TOPIC else self.outside.log
+
+    def reader(self, topic: str) -> TopicReader:
+        """Make a reader of a topic."""
+        return EmbeddedReader(topic) if topic == PROCESSING_LOG_TOPIC else self.outside.reader(topic)
+
+    def ensure_topic(self, name: str, partitions: int | None, replicas: int | None) -> TopicInfo:
+        """Find a topic, creating it when a partition count is given.
+
+        Raises: KsqlError when the topic does not exist and cannot be created.
+        """
+        log = self.log_of(name)
+        found = log.topic(name)
+        if found is not None:
+            return found
+        if partitions is None:
+            known = ", ".join(t.name for t in log.topics()) or "none yet"
+            raise KsqlError(
+                f"Kafka topic does not exist: {name}",
+                summary=f"topic {name} does not exist",
+                hint=f"topics here: {known}. Add PARTITIONS=1 to the WITH clause to create it.",
+            )
+        return log.create_topic(name, partitions, replicas=replicas)
+
+    def prepare(self) -> None:
+        """Create what every pipeline has: the processing log. On the engine's thread."""
+        with self.store.transaction():
+            if self.engine.log.topic(PROCESSING_LOG_TOPIC) is None:
+                self.engine.log.create_topic(PROCESSING_LOG_TOPIC)
+        self.catalog.put(processing_log_source())

@@ -1,0 +1,145 @@
+"""CREATE STREAM and TABLE, CREATE TYPE, DROP: the catalogue's statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from streamnb.catalog import DataSource
+from streamnb.errors import KsqlError, KsqlStatementError
+from streamnb.plan.expressions import resolve_type
+from streamnb.plan.sources import plan_source
+from streamnb.sql import ast
+from streamnb.statements.pipeline import Pipeline
+
+__all__ = ["create_source", "create_type", "drop_source", "drop_type"]
+
+
+def create_source(
+    pipeline: Pipeline, statement: ast.CreateSource, text: str, properties: Mapping[str, str], *, replay: bool
+) -> str:
+    """Declare a stream or table over a topic, which is created when PARTITIONS is given."""
+    kind = statement.kind.lower()
+    existing = pipeline.catalog.get(statement.name)
+    if existing is not None and statement.if_not_exists:
+        return f"Cannot add {kind} `{statement.name}`: A {kind} with the same name already exists."
+    check_replaceable(existing, statement.kind, statement.name, or_replace=statement.or_replace, is_source=statement.is_source)
+    source = plan_source(statement, pipeline.env(properties), text)
+    if existing is not None:
+        _check_upgrade(existing, source)
+    declared = next((p for p in statement.properties if p.name.upper() == "PARTITIONS"), None)
+    topic = pipeline.ensure_topic(source.topic, source.partitions if declared or replay else None, None)
+    if declared is not None and topic.partitions != source.partitions:
+        raise KsqlError(
+            f"A Kafka topic with the name '{topic.name}' already exists, with different partition/replica configuration "
+            f"than required. KSQL expects {source.partitions} partitions (topic has {topic.partitions})",
+            summary=f"topic {topic.name} exists with {topic.partitions} partitions",
+            hint=f"leave PARTITIONS out, or write PARTITIONS={topic.partitions}.",
+            span=declared.span,
+        )
+    pipeline.catalog.put(replace(source, partitions=topic.partitions))
+    return f"{statement.kind.title()} created"
+
+
+def check_replaceable(
+    existing: DataSource | None, kind: str, name: str, *, or_replace: bool, is_source: bool = False
+) -> None:
+    """Refuse a name that is taken, unless OR REPLACE may replace it. Raises: KsqlError."""
+    word = kind.lower()
+    if or_replace and (is_source or (existing is not None and existing.read_only)):
+        raise KsqlError(
+            f"Cannot add {word} '{name}': CREATE OR REPLACE is not supported on source {word}s.",
+            hint=f"drop {name} first.",
+        )
+    if existing is None:
+        return
+    found = existing.kind.lower()
+    if not or_replace:
+        raise KsqlError(
+            f"Cannot add {word} '{name}': A {found} with the same name already exists",
+            summary=f"{found} {name} exists already",
+            hint=f"write CREATE OR REPLACE {kind}, CREATE {kind} IF NOT EXISTS, or DROP {existing.kind} {name}; first.",
+        )
+    if existing.kind != kind:
+        raise KsqlError(
+            f"Cannot upgrade data source: Cannot replace {found} with {word}: {name}", hint=f"drop {name} first."
+        )
+
+
+def _check_upgrade(old: DataSource, new: DataSource) -> None:
+    """Let a replaced source only gain value columns. Raises: KsqlError."""
+    if old.schema.key != new.schema.key:
+        raise KsqlError(f"Cannot upgrade data source: `{old.name}` (reason: key columns must be identical)")
+    missing = [c for c in old.schema.value if c not in new.schema.value]
+    if missing:
+        shown = ", ".join(map(str, missing))
+        raise KsqlError(
+            f"Cannot upgrade data source: DataSource '`{old.name}`' has schema = {old.schema.render()} which is not "
+            f"upgradeable to {new.schema.render()}. (The following columns are changed, missing or reordered: [{shown}])",
+            hint="a replaced source may only gain columns; drop it first to change others.",
+        )
+
+
+def drop_source(pipeline: Pipeline, statement: ast.DropSource, *, replay: bool) -> str:
+    """Drop a source, ending the query that writes to it, and its topic when DELETE TOPIC says so."""
+    catalog = pipeline.catalog
+    source = catalog.get(statement.name)
+    kind = statement.kind.title()
+    if source is None:
+        if statement.if_exists:
+            return f"Source `{statement.name}` does not exist."
+        raise KsqlError(
+            f"{kind} {statement.name} does not exist",
+            summary=f"{statement.kind.lower()} {statement.name} does not exist",
+            hint="SHOW STREAMS; and SHOW TABLES; list what there is.",
+            span=statement.span,
+        )
+    if source.kind != statement.kind:
+        raise KsqlError(
+            f"Incompatible data source type is {source.kind}, but statement was DROP {statement.kind}",
+            hint=f"write DROP {source.kind} {source.name};",
+        )
+    if statement.delete_topic and source.read_only:
+        raise KsqlError(f"Cannot delete topic for read-only source: {source.name}")
+    catalog.remove(source.name)
+    for query in [q for q in catalog.queries.values() if q.sink == source.name]:
+        end_query(pipeline, query.id)
+    if statement.delete_topic and not replay and not catalog.on_topic(source.topic):
+        pipeline.log_of(source.topic).delete_topic(source.topic)
+    return f"Source `{source.name}` (topic: {source.topic}) was dropped."
+
+
+def end_query(pipeline: Pipeline, query_id: str) -> None:
+    """Take a persistent query out of the engine and drop what is kept of it."""
+    query = pipeline.engine.queries.pop(query_id, None)
+    pipeline.catalog.queries.pop(query_id, None)
+    if query is not None:
+        query.task.close()
+        query.task.drop(pipeline.store)
+        if query.sink.table is not None:
+            pipeline.store.execute(query.sink.table.drop())
+    pipeline.engine.checkpoint.forget_query(query_id)
+
+
+def create_type(pipeline: Pipeline, statement: ast.CreateType) -> str:
+    """Name a type."""
+    if statement.name in pipeline.catalog.types:
+        if statement.if_not_exists:
+            return f"{statement.name} is already registered with type {pipeline.catalog.types[statement.name]}"
+        raise KsqlStatementError(
+            f"Cannot register custom type '{statement.name}' since it is already registered with type: "
+            f"{pipeline.catalog.types[statement.name]}"
+        )
+    type_ = resolve_type(statement.type, pipeline.env())
+    pipeline.catalog.types[statement.name] = type_
+    return f"Registered custom type with name '{statement.name}' and SQL type {type_}"
+
+
+def drop_type(pipeline: Pipeline, statement: ast.DropType) -> str:
+    """Forget a named type."""
+    if statement.name not in pipeline.catalog.types:
+        if statement.if_exists:
+            return f"Type '{statement.name}' does not exist"
+        raise KsqlError(f"Type {statement.name} does not exist.")
+    del pipeline.catalog.types[statement.name]
+    return f"Dropped type '{statement.name}'"
