@@ -1,0 +1,396 @@
+"""Reads Kafka topics on a thread of its own, from the engine's offsets, into bounded buffers.
+
+Theory of operation: the engine keeps the offsets, in the transaction that holds what became of the records; Kafka keeps
+none, and there is no consumer group. The engine's cycle is ``take``, apply and commit, ``settle`` with its new offsets;
+records that it took and did not use (an input of a join has to wait, a transaction was taken back) are named in
+``settle`` by the offset to go on at, and are given again. A partition never jumps: an offset that the broker does not
+have makes its topic fail.
+
+The thread stops fetching while the buffers are full. It pauses single partitions only when another one, which the
+engine may be waiting for, has nothing buffered: librdkafka throws away what it has fetched for a paused partition.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from streamnb.errors import LogError
+from streamnb.failpoints import failpoint
+from streamnb.log.buffers import TopicBuffer
+from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, is_unreachable, log_error, logger
+from streamnb.log.kafka_records import has_errors, to_tables
+from streamnb.log.kafka_url import KafkaUrl
+
+__all__ = ["KafkaReader", "PartitionState"]
+
+MESSAGES_PER_CALL = 500  # more leave the processor's cache, fewer cost calls
+IDLE_SECONDS = 0.05
+PROBE_SECONDS = 1.0
+STOP_SECONDS_MAX = 3.0
+
+_TUNED: Mapping[str, Any] = {
+    # librdkafka waits a second when its queue was full: a fast reader would mostly sleep.
+    "fetch.queue.backoff.ms": 2,
+    "queued.min.messages": 200_000,
+    "queued.max.messages.kbytes": 65_536,
+    "max.partition.fetch.bytes": 4 << 20,
+    # A partition that is added waits for the fetch under way to return.
+    "fetch.wait.max.ms": 100,
+    "topic.metadata.propagation.max.ms": 5_000,
+    "topic.metadata.refresh.interval.ms": 30_000,
+    "reconnect.backoff.max.ms": 1_000,
+}
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """How far a partition is read: ``next`` follows the last record fetched, ``end`` the last one known to exist.
+
+    ``rows`` are buffered, taken and unsettled ones included. ``at_end`` tells that the broker had no more when it was
+    last asked, so that everything up to ``next`` is buffered or settled (``next`` counts transaction markers too).
+    """
+
+    next: int
+    end: int | None = None
+    rows: int = 0
+    at_end: bool = False
+
+    @property
+    def lag(self) -> int | None:
+        """Count the offsets that are not fetched yet; None while the end is not known."""
+        return 0 if self.at_end else None if self.end is None else max(0, self.end - self.next)
+
+
+class KafkaReader:
+    """Reads partitions from given offsets. Methods may be called from any one thread besides its own."""
+
+    def __init__(
+        self,
+        url: KafkaUrl,
+        *,
+        rows_max: int = 200_000,
+        bytes_max: int = 64 << 20,
+        on_news: Callable[[], None] | None = None,
+    ) -> None:
+        """Make a reader; ``start`` begins. ``on_news`` is called by its thread when ``take`` or the states have news.
+
+        ``rows_max`` and ``bytes_max`` bound all buffers together; fetching stops above them.
+        """
+        self._url = url
+        self._rows_max, self._bytes_max = rows_max, bytes_max
+        self._on_news = on_news or (lambda: None)
+        fixed = {
+            "group.id": f"streamnb-{url.service_id}",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": False,
+            "error_cb": self._on_client_error,
+        }
+        with guarded(url, "reading"):
+            self._consumer = Consumer(client_settings(url, _TUNED, fixed), logger=logger)
+        self._changed = threading.Condition()
+        # Below: guarded by the condition's lock.
+        self._commands: list[Callable[[], None]] = []
+        self._buffers: dict[str, TopicBuffer] = {}
+        self._states: dict[str, dict[int, PartitionState]] = {}
+        self._moving: Counter[tuple[str, int]] = Counter()  # partitions whose assignment is under way
+        self._failures: dict[str, LogError] = {}
+        self._error: LogError | None = None
+        self._stopping = False
+        # Below: the thread's own.
+        self._paused: set[tuple[str, int]] = set()
+        self._only_topic: str | None = None  # the topic of all that is assigned, if it is one
+        self._probed_at = 0.0
+        self._thread = threading.Thread(target=self._run, name=f"streamnb-kafka-reader-{url.service_id}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread and close the consumer; returns within three seconds."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS_MAX)
+        else:
+            self._consumer.close()
+
+    @property
+    def error(self) -> LogError | None:
+        """Return why nothing can be read for now (no broker answers) or any more; None while all is well."""
+        with self._changed:
+            return self._error
+
+    def failure(self, topic: str) -> LogError | None:
+        """Return why a topic is not read any more (offset out of range, deleted, refused); ``seek`` clears it."""
+        with self._changed:
+            return self._failures.get(topic)
+
+    def states(self, topic: str) -> Mapping[int, PartitionState]:
+        """Tell how far each partition of a topic is read."""
+        with self._changed:
+            buffer = self._buffers.get(topic)
+            states = self._states.get(topic, {})
+            rows = buffer.rows if buffer is not None else {}
+            return {part: replace(state, rows=rows.get(part, 0)) for part, state in states.items()}
+
+    def seek(self, topic: str, positions: Mapping[int, int]) -> None:
+        """Read partitions of a topic from these offsets on: new ones, or others anew, dropping what is buffered."""
+        with self._changed:
+            buffer = self._buffers.setdefault(topic, TopicBuffer())
+            states = self._states.setdefault(topic, {})
+            for part, offset in positions.items():
+                buffer.drop(part)
+                states[part] = PartitionState(offset)
+                self._moving[topic, part] += 1
+            self._failures.pop(topic, None)
+            self._send(lambda: self._assign(topic, dict(positions)))
+
+    def remove(self, topic: str) -> None:
+        """Stop reading a topic and drop what is buffered of it."""
+        with self._changed:
+            self._buffers.pop(topic, None)
+            self._failures.pop(topic, None)
+            parts = list(self._states.pop(topic, {}))
+            self._send(lambda: self._unassign(topic, parts))
+
+    def _send(self, command: Callable[[], None]) -> None:
+        self._commands.append(command)
+        self._changed.notify_all()
+
+    def take(self, rows_max: int) -> dict[str, pa.Table]:
+        """Give up to ``rows_max`` buffered records of each topic that has any: part, off, ts, key, value, hdr.
+
+        They are given once, until ``settle``. Raises: LogError when the reader's thread has ended on an error.
+        """
+        with self._changed:
+            if self._error is not None and not self._thread.is_alive():
+                raise self._error
+            return {topic: buffer.take(rows_max) for topic, buffer in self._buffers.items() if buffer.has_fresh}
+
+    def settle(self, topic: str, positions: Mapping[int, int]) -> None:
+        """Forget the taken records before ``positions``; the other taken ones are given again, before newer ones.
+
+        ``positions`` holds the next offset of each partition; one that is left out gives all its taken records again.
+        """
+        with self._changed:
+            buffer = self._buffers.get(topic)
+            if buffer is not None and buffer.has_taken:
+                buffer.settle(positions)
+                self._changed.notify_all()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until ``take`` would give records or something has failed; False when the time is over first."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: (
+                    any(buffer.has_fresh for buffer in self._buffers.values())
+                    or bool(self._failures)
+                    or self._error is not None
+                ),
+                timeout,
+            )
+
+    # The thread.
+
+    def _run(self) -> None:
+        try:
+            while self._step():
+                pass
+        except Exception as error:  # whatever ends the thread is the reader's error, for the engine to raise
+            with self._changed:
+                self._error = error if isinstance(error, LogError) else LogError(f"reading Kafka failed: {error!r}")
+                self._changed.notify_all()
+            self._on_news()
+        finally:
+            self._consumer.close()
+
+    def _step(self) -> bool:
+        """Do what was asked for, then fetch once; False when it is time to end."""
+        with self._changed:
+            if self._stopping:
+                return False
+            commands, self._commands = self._commands, []
+            idle = not commands and not self._states
+            if idle:
+                self._changed.wait(1.0)
+        if idle:
+            return True
+        with guarded(self._url, "reading"):
+            for command in commands:
+                command()
+            self._probe()
+            if self._has_room():
+                self._fetch()
+                return True
+        with self._changed:
+            if not self._commands and not self._stopping:
+                self._changed.wait(CALL_SECONDS_MAX)
+        return True
+
+    def _assign(self, topic: str, positions: Mapping[int, int]) -> None:
+        failpoint("source.seek")
+        places = [TopicPartition(topic, part, offset) for part, offset in positions.items()]
+        self._unassign(topic, list(positions))
+        self._consumer.incremental_assign(places)
+        self._note_topics()
+        with self._changed:
+            self._moving -= Counter((topic, part) for part in positions)
+
+    def _unassign(self, topic: str, parts: list[int]) -> None:
+        known = {(place.topic, place.partition) for place in self._consumer.assignment()}
+        places = [TopicPartition(topic, part) for part in parts if (topic, part) in known]
+        if places:
+            self._consumer.incremental_unassign(places)
+            self._note_topics()
+        self._paused -= {(topic, part) for part in parts}
+
+    def _note_topics(self) -> None:
+        topics = {place.topic for place in self._consumer.assignment()}
+        self._only_topic = topics.pop() if len(topics) == 1 else None
+
+    def _has_room(self) -> bool:
+        """Tell whether to fetch; full partitions are paused when another one is starving, and go on when half empty."""
+        with self._changed:
+            rows = {(t, p): b.rows[p] for t, b in self._buffers.items() for p in self._states[t]}
+            size_bytes = sum(buffer.size_bytes for buffer in self._buffers.values())
+            starving = any(not rows[t, p] and not s.at_end for t, ps in self._states.items() for p, s in ps.items())
+        total = sum(rows.values())
+        share = self._rows_max // max(1, len(rows))
+        resumable = {place for place in self._paused if rows.get(place, 0) <= share // 2}
+        self._switch(resumable, self._consumer.resume)
+        self._paused -= resumable
+        if total < self._rows_max and size_bytes < self._bytes_max:
+            return True
+        if not starving:
+            return False
+        full = {place for place, count in rows.items() if count} - self._paused
+        self._switch(full, self._consumer.pause)
+        self._paused |= full
+        return True
+
+    def _switch(self, places: set[tuple[str, int]], call: Callable[[list[TopicPartition]], None]) -> None:
+        if places:
+            call([TopicPartition(topic, part) for topic, part in sorted(places)])
+
+    def _fetch(self) -> None:
+        messages = self._consumer.consume(MESSAGES_PER_CALL, 0)
+        if not messages:  # wait for the first record only: a batch that fills up slowly must not delay it
+            messages = self._consumer.consume(1, IDLE_SECONDS)
+            if not messages:
+                return
+            messages += self._consumer.consume(MESSAGES_PER_CALL - 1, 0)
+        failpoint("source.polled")
+        events: list[Message] = []
+        if has_errors(messages):
+            events = [message for message in messages if message.error() is not None]
+            messages = [message for message in messages if message.error() is None]
+        tables = to_tables(messages, self._only_topic) if messages else {}
+        failures = self._failures_of(events)
+        with self._changed:
+            for topic, table in tables.items():
+                self._store(topic, table)
+            for event in events:
+                self._note_end(event)
+            for topic, failure in failures.items():
+                if topic in self._states:
+                    self._failures[topic] = failure
+            if messages:
+                self._error = None
+            self._changed.notify_all()
+        self._on_news()
+
+    def _store(self, topic: str, records: pa.Table) -> None:
+        """Buffer records; those of a partition that was moved or removed meanwhile are dropped."""
+        states = self._states.get(topic)
+        if states is None:
+            return
+        if any(count and place[0] == topic for place, count in self._moving.items()):
+            settled = [part for part in states if not self._moving[topic, part]]
+            records = records.filter(np.isin(records["part"].to_numpy(), settled))
+        if not records.num_rows:
+            return
+        for part, offset in self._buffers[topic].add(records).items():
+            states[part] = PartitionState(offset + 1, self._end(topic, part))
+
+    def _end(self, topic: str, part: int) -> int | None:
+        end = self._consumer.get_watermark_offsets(TopicPartition(topic, part), cached=True)[1]
+        return end if end >= 0 else None
+
+    def _note_end(self, event: Message) -> None:
+        """Remember that a partition is read to its end."""
+        topic, part, offset = str(event.topic()), event.partition(), event.offset()
+        error = event.error()
+        if error is None or error.code() != KafkaError._PARTITION_EOF or part is None or offset is None:
+            return
+        self._error = None
+        if part in self._states.get(topic, {}) and not self._moving[topic, part]:
+            self._states[topic][part] = PartitionState(offset, offset, at_end=True)
+
+    def _failures_of(self, events: list[Message]) -> dict[str, LogError]:
+        """Sort out the events that end the reading of a topic, and stop fetching it."""
+        failures: dict[str, LogError] = {}
+        for event in events:
+            error, topic, part = event.error(), event.topic(), event.partition()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                continue
+            if topic is None or is_unreachable(error):
+                self._on_client_error(error)
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET and part is not None:
+                failures[topic] = self._out_of_range(topic, part)
+            else:
+                failures[topic] = log_error(self._url, error, f"reading topic {topic}", topic)
+        for topic in failures:
+            with self._changed:
+                parts = list(self._states.get(topic, {}))
+            self._unassign(topic, parts)
+        return failures
+
+    def _out_of_range(self, topic: str, part: int) -> LogError:
+        with self._changed:
+            state = self._states.get(topic, {}).get(part)
+        held = ""
+        with suppress(KafkaException):  # the range is told if the broker tells it in time
+            place = TopicPartition(topic, part)
+            first, end = self._consumer.get_watermark_offsets(place, timeout=CALL_SECONDS_MAX)
+            held = f", which holds {first} to {end}"
+        offset = "" if state is None else f"{state.next} "
+        return LogError(
+            f"offset {offset}of topic {topic}, partition {part} is not in the log{held}",
+            summary=f"offset {offset}of topic {topic}, partition {part} is out of range",
+            hint="records were deleted before they were read, or the topic was created anew: start the query anew",
+        )
+
+    def _on_client_error(self, error: KafkaError) -> None:
+        """Note that brokers do not answer, or refuse; called by librdkafka inside a call of the thread."""
+        if error.code() == KafkaError._PARTITION_EOF:
+            return
+        with self._changed:
+            self._error = log_error(self._url, error, "reading")
+            self._changed.notify_all()
+        self._on_news()
+
+    def _probe(self) -> None:
+        """Ask again, once a second, while the brokers did not answer; an idle topic would not tell that they do."""
+        if self._error is None or time.monotonic() - self._probed_at < PROBE_SECONDS:
+            return
+        self._probed_at = time.monotonic()
+        with suppress(KafkaException):  # still unreachable
+            self._consumer.list_topics(timeout=CALL_SECONDS_MAX)
+            with self._changed:
+                self._error = None
