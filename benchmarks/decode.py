@@ -1,7 +1,7 @@
 """Decoding rates of the serdes, and their ratio to a bare ``from_json(decode(value))`` without any check.
 
-Run: ``python benchmarks/decode.py [records]``. Two workloads: ratings (7 fields, 156 B) and card transactions (3 fields,
-66 B), with the producer's documents intact, with 1 % and 10 % broken ones, and cut into batches.
+Run ``python benchmarks/decode.py [records]``. Two workloads: ratings (7 fields, 156 B) and card transactions (3 fields,
+66 B): intact, with 1 % and 10 % broken documents, and cut into batches.
 """
 
 from __future__ import annotations
