@@ -17,6 +17,7 @@ from streamnb.functions.signatures import ArgType, Match, Signature, parse_signa
 from streamnb.schema import SqlType
 
 __all__ = [
+    "Builder",
     "Call",
     "Function",
     "LambdaSql",
@@ -50,6 +51,8 @@ class Call:
     types: tuple[SqlType | None, ...]
     given: tuple[ArgType, ...]
     returns: SqlType | None
+    python: str = ""
+    """The call of the overload's Python function as a template, for a builder that runs it for some rows only."""
 
     def sql(self, index: int) -> Sql:
         """Return the SQL of an argument that is no lambda."""
@@ -70,14 +73,15 @@ class Call:
         return tuple(self.sql(i) for i in range(len(self.args)))
 
 
-Builder = Callable[[Call], Sql]
+Builder = Callable[[Call], Sql | None]
+"""Writes a call as SQL; None where only the Python function of the overload can do it."""
 ReturnRule = Callable[[Sequence[ArgType]], SqlType]
 PythonBody = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Overload:
-    """One signature and what carries it out: a template, a builder, or a vectorised Python function.
+    """One signature and what carries it out: a template, a builder, or a Python function where these give nothing.
 
     ``python`` takes Arrow arrays, nulls included, and returns one; ``per_value``: it takes and returns Python values,
     and ``strict``: it is not asked when an argument is null, and the result is null.
@@ -137,9 +141,10 @@ def in_values(
     can_raise: bool = False,
     strict: bool = True,
     returns: ReturnRule | None = None,
+    sql_first: Builder | None = None,
 ) -> Overload:
-    """Declare an overload that is a Python function of single values."""
-    return Overload(text, None, function, returns, can_raise, False, True, strict)
+    """Declare an overload that is a Python function of single values, where ``sql_first`` finds no SQL for the call."""
+    return Overload(text, sql_first, function, returns, can_raise, False, True, strict)
 
 
 def fail(message: str, type_: str) -> str:
@@ -147,7 +152,7 @@ def fail(message: str, type_: str) -> str:
 
     The message must be a constant of our source without quotes or braces.
     """
-    return f"CAST('{message}' AS {type_})"
+    return f"CAST(CAST('{message}' AS INTEGER) AS {type_})"
 
 
 _SIMPLE = re.compile(r"""[A-Za-z0-9_.]+\Z|"[^"]*"\Z|'[^']*'\Z|-?\d+(\.\d+)?(::\w+)?\Z""")

@@ -19,7 +19,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.duck import Sql, duck_type, ident, lit
 from streamnb.errors import KsqlFunctionError
 from streamnb.functions.declare import Call, Function, LambdaSql, Overload, Piece, PythonBody, fill
 from streamnb.functions.signatures import ArgType, LambdaArg, Match, UnitArg, match
@@ -41,7 +41,21 @@ __all__ = [
     "resolve_overload",
 ]
 
-_FAMILIES = ("arrays", "bytes", "conditional", "datetimes", "json", "lambdas", "maps", "numbers", "strings", "urls")
+_FAMILIES = (
+    "arrays",
+    "bytes",
+    "conditional",
+    "datetimes",
+    "json",
+    "lambdas",
+    "maps",
+    "masks",
+    "numbers",
+    "regex",
+    "strings",
+    "timefields",
+    "urls",
+)
 
 
 @dataclass(frozen=True)
@@ -84,16 +98,30 @@ class Resolved:
             raise ValueError(f"{self.name} was resolved with {len(self.args)} arguments, not {len(args)}")
         if any(isinstance(a, LambdaArg) and a.result is None for a in self.args):
             raise ValueError(f"{self.name} was resolved before its lambda's body was typed")
-        call = Call(tuple(args), self.param_types, self.args, self.return_type)
-        if self.python is not None:
-            pieces = [_unit(a) or call.sql(i) for i, a in enumerate(self.args)]
-            types = self.python.params[: len(pieces)]
-            typed = [sql("{}::{}", p, duck_type(t)) for p, t in zip(pieces, types, strict=True)] or [lit(0)]
-            return sql("{}({})", ident(self.python.name), join(", ", typed))
-        if isinstance(self.overload.template, str):
-            return fill(self.overload.template, call.pieces())
-        assert self.overload.template is not None
-        return self.overload.template(call)
+        pieces = tuple(_unit(given) or piece for given, piece in zip(self.args, args, strict=True))
+        call = Call(pieces, self.param_types, self.args, self.return_type, self._python_template())
+        template = self.overload.template
+        if isinstance(template, str):
+            return fill(template, call.pieces())
+        built = None if template is None else template(call)
+        if built is not None:
+            return built
+        if not call.python:
+            raise TypeError(f"{self.name} has neither SQL nor Python for {self.overload.text}")
+        return fill(call.python, call.pieces())
+
+    def _python_template(self) -> str:
+        """Write the call of the Python function as a template, every argument converted to what it declares."""
+        if self.python is None:
+            return ""
+        types = self.python.params[: len(self.args)]
+        places = [f"{{{i}}}::{_braced(duck_type(t))}" for i, t in enumerate(types)] or ["0"]
+        return f"{ident(self.python.name)}({', '.join(places)})"
+
+
+def _braced(text: str) -> str:
+    """Protect braces, which a quoted field name may hold, from being read as places."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _unit(arg: ArgType) -> Sql | None:
