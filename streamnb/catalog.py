@@ -144,6 +144,18 @@ class Catalog:
             )
         del self._sources[name]
 
+    def snapshot(self) -> Catalog:
+        """Copy the catalogue, for taking back what a statement did."""
+        copy = Catalog()
+        copy.restore(self)
+        return copy
+
+    def restore(self, snapshot: Catalog) -> None:
+        """Go back to a copy."""
+        self._sources = dict(snapshot._sources)
+        self.types = dict(snapshot.types)
+        self.queries = dict(snapshot.queries)
+
     def streams(self) -> list[DataSource]:
         """List the streams by name."""
         return sorted((s for s in self if not s.is_table), key=lambda s: s.name)

@@ -149,6 +149,10 @@ class Engine:
             self._woken = True
             self._wake.notify()
 
+    def appended(self) -> None:
+        """Take note that records were appended outside a tick, and tell who waits for them."""
+        self._announce()
+
     def commits(self) -> int:
         """Count the ticks that changed something."""
         return self._commits

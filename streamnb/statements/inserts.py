@@ -1,0 +1,127 @@
+"""INSERT INTO ... VALUES: one record, checked against the source's columns and appended at once."""
+
+from __future__ import annotations
+
+from streamnb.backends.duckdb.expressions import compile_expression
+from streamnb.catalog import DataSource
+from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.engine.sink import EmbeddedTopics, encoded
+from streamnb.errors import KsqlError, KsqlStatementError
+from streamnb.plan.expressions import EmptyScope, coerce, type_expression
+from streamnb.plan.typed import Typed
+from streamnb.schema import BIGINT, Column, SqlType
+from streamnb.sql import ast
+from streamnb.statements.pipeline import Pipeline
+from streamnb.store import DatabaseError
+
+__all__ = ["insert_values"]
+
+_FAILED = "Failed to insert values into '{}'. {}"
+
+
+def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
+    """Append one record. Its time is now unless ROWTIME is given.
+
+    Raises: KsqlStatementError when the columns or values do not fit, or a value cannot be computed.
+    """
+    source = _target(pipeline, statement)
+    given = _named_values(source, statement)
+    if source.is_table and any(_is_null(given.get(c.name)) for c in source.schema.key):
+        raise KsqlStatementError(
+            _FAILED.format(source.name, "Value for primary key column(s) "
+                           + ", ".join(c.name for c in source.schema.key) + " is required for tables"),
+            hint="name the key column and give it a value.",
+            span=statement.span,
+        )
+    expressions = {name: _compile(pipeline, source, name, value) for name, value in given.items()}
+    pieces = [sql("0::BIGINT AS seq"), sql("0::BIGINT AS sub")]
+    ts = expressions.pop("ROWTIME", None) or lit(pipeline.clock.now_ms())
+    pieces += [sql("{}::BIGINT AS ts", ts), sql("NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr"), sql("false AS vnull")]
+    pieces += _columns("k", source.schema.key, expressions) + _columns("v", source.schema.value, expressions)
+    row = sql("(SELECT {})", join(", ", pieces))
+    topics = pipeline.outside.topics if pipeline.log_of(source.topic) is pipeline.outside.log else EmbeddedTopics()
+    try:
+        with pipeline.store.transaction():
+            topics.append(pipeline.store, source.topic, encoded(source, row, pipeline.registry))
+    except DatabaseError as error:
+        raise KsqlStatementError(
+            _FAILED.format(source.name, str(error)),
+            summary=f"a value for {source.name} cannot be computed",
+            hint=str(error).split("\n", 1)[0],
+            span=statement.span,
+        ) from error
+    return "1 record inserted"
+
+
+def _target(pipeline: Pipeline, statement: ast.InsertValues) -> DataSource:
+    source = pipeline.catalog.get(statement.target)
+    if source is None:
+        near = next((s.name for s in pipeline.catalog if s.name.upper() == statement.target.upper()), None)
+        raise KsqlError(
+            f"Cannot insert values into an unknown stream/table: `{statement.target}`"
+            + (f'\nDid you mean "{near}"? Hint: wrap the source name in double quotes to make it case-sensitive.' if near else ""),
+            summary=f"stream or table {statement.target} does not exist",
+            hint=f"sources here: {', '.join(s.name for s in pipeline.catalog)}.",
+            span=statement.span,
+        )
+    if source.read_only:
+        raise KsqlError(f"Cannot insert values into read-only {source.kind.lower()}: {source.name}", span=statement.span)
+    if source.window is not None:
+        raise KsqlError("Cannot insert values into windowed stream/table!", span=statement.span)
+    return source
+
+
+def _named_values(source: DataSource, statement: ast.InsertValues) -> dict[str, ast.Expression]:
+    """Pair the values with the columns they are for. Raises: KsqlStatementError when they do not fit."""
+    headers = [c.name for c in source.schema.headers]
+    columns = [c.name for c in (*source.schema.key, *source.schema.value)]
+    names = list(statement.columns)
+    if not names:
+        names = columns
+        if len(statement.values) != len(names):
+            raise KsqlStatementError(
+                _FAILED.format(source.name, f"Expected a value for each column. Expected Columns: [{', '.join(names)}]. "
+                               f"Got {len(statement.values)} values"),
+                summary=f"{source.name} has {len(names)} columns, not {len(statement.values)}",
+                hint=f"give values for {', '.join(names)}, or name the columns.",
+                span=statement.span,
+            )
+    into_headers = [n for n in names if n in headers]
+    if into_headers:
+        raise KsqlStatementError(f"Cannot insert into HEADER columns: {', '.join(into_headers)}", span=statement.span)
+    unknown = [n for n in names if n not in columns and n != "ROWTIME"]
+    if unknown:
+        raise KsqlStatementError(
+            _FAILED.format(source.name, f"Column name(s) {', '.join(unknown)} does not exist"),
+            summary=f"column {unknown[0]} is not in {source.name}",
+            hint=f"{source.name} has {', '.join(columns)}.",
+            span=statement.span,
+        )
+    return dict(zip(names, statement.values, strict=True))
+
+
+def _is_null(value: ast.Expression | None) -> bool:
+    return value is None or isinstance(value, ast.NullLiteral)
+
+
+def _compile(pipeline: Pipeline, source: DataSource, name: str, value: ast.Expression) -> Sql:
+    column = source.schema.find(name)
+    wanted: SqlType = column.type if column is not None else BIGINT
+    typed: Typed = type_expression(value, EmptyScope(), pipeline.env())
+    try:
+        converted = coerce(typed, wanted)
+    except KsqlError as error:
+        raise KsqlStatementError(
+            _FAILED.format(source.name, f"Expected type {wanted} for field `{name}` but got {typed.type}"),
+            summary=f"column {name} is {wanted}, the value is {typed.type}",
+            hint=error.hint or f"write CAST(... AS {wanted}).",
+            span=value.span,
+        ) from error
+    return compile_expression(converted).sql
+
+
+def _columns(prefix: str, columns: tuple[Column, ...], expressions: dict[str, Sql]) -> list[Sql]:
+    return [
+        sql("({})::{} AS {}", expressions.get(c.name, lit(None)), duck_type(c.type), ident(f"{prefix}{i}"))
+        for i, c in enumerate(columns)
+    ]

@@ -1,0 +1,199 @@
+"""SHOW, DESCRIBE, EXPLAIN: what there is, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from streamnb.backends.duckdb.compile import compile_plan
+from streamnb.backends.duckdb.operator import Mode, Repeat
+from streamnb.catalog import DataSource, closest
+from streamnb.config import SETTINGS
+from streamnb.errors import KsqlError
+from streamnb.functions.aggregate import aggregate_functions
+from streamnb.functions.table import TABLE_FUNCTIONS
+from streamnb.plan.clauses import QueryContext
+from streamnb.plan.explain import explain
+from streamnb.plan.query import plan_query
+from streamnb.results import Rows
+from streamnb.schema import BIGINT, INTEGER, STRING, SqlType
+from streamnb.sql import ast
+from streamnb.sql.parser import parse_statement
+from streamnb.statements.pipeline import Pipeline
+
+__all__ = ["describe", "explain_statement", "show"]
+
+
+def _rows(text: str, title: str, names: Sequence[str | tuple[str, SqlType]], rows: list[tuple[Any, ...]]) -> Rows:
+    columns = tuple((n, STRING) if isinstance(n, str) else n for n in names)
+    return Rows(text, columns, rows, title)
+
+
+def show(pipeline: Pipeline, statement: ast.Show, text: str) -> Rows:
+    """List things of one kind."""
+    what = statement.what
+    if what in ("STREAMS", "TABLES"):
+        return _sources(pipeline, what, text)
+    if what in ("TOPICS", "ALL TOPICS"):
+        topics = [(t.name, t.partitions, t.replicas) for t in pipeline.engine.call(lambda: list(pipeline.outside.log.topics()))]
+        return _rows(text, "Topics", ["Kafka Topic", ("Partitions", INTEGER), ("Partition Replicas", INTEGER)], topics)
+    if what == "QUERIES":
+        return _queries(pipeline, text)
+    if what == "FUNCTIONS":
+        return _functions(pipeline, text)
+    if what == "PROPERTIES":
+        values = [(s.name, pipeline.session.properties.get(s.name), s.default, s.meaning) for s in SETTINGS]
+        return _rows(text, "Properties", ["Property", "Value", "Default", "Meaning"], values)
+    if what == "TYPES":
+        types = [(name, str(type_)) for name, type_ in sorted(pipeline.catalog.types.items())]
+        return _rows(text, "Types", ["Type Name", "Schema"], types)
+    if what == "VARIABLES":
+        return _rows(text, "Variables", ["Variable", "Value"], sorted(pipeline.session.variables.items()))
+    if what == "CONNECTOR PLUGINS":
+        return _rows(text, "Connector plugins", ["Class", "Type"], [("datagen", "source")])
+    connectors = [(c.name, "SOURCE", "datagen", c.topic, "RUNNING") for c in pipeline.engine.connectors.values()]
+    if what == "SINK CONNECTORS":
+        connectors = []
+    return _rows(text, "Connectors", ["Connector Name", "Type", "Class", "Topic", "Status"], list(connectors))
+
+
+def _sources(pipeline: Pipeline, what: str, text: str) -> Rows:
+    names = ["Stream Name" if what == "STREAMS" else "Table Name", "Kafka Topic", "Key Format", "Value Format", "Windowed"]
+    found = pipeline.catalog.streams() if what == "STREAMS" else pipeline.catalog.tables()
+    rows = [
+        (s.name, s.topic, s.key_format.name, s.value_format.name, "true" if s.window is not None else "false")
+        for s in found
+    ]
+    return _rows(text, what.title(), names, rows)
+
+
+def _queries(pipeline: Pipeline, text: str) -> Rows:
+    rows = []
+    for id_, info in pipeline.catalog.queries.items():
+        query = pipeline.engine.queries[id_]
+        rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, info.statement))
+    names = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT), "Statement"]
+    return _rows(text, "Queries", names, rows)
+
+
+def _functions(pipeline: Pipeline, text: str) -> Rows:
+    rows = [(name, "SCALAR", pipeline.registry.describe(name).doc) for name in pipeline.registry.names()]
+    rows += [(f.name, "AGGREGATE", f.doc) for f in aggregate_functions().values()]
+    rows += [(f.name, "TABLE", f.doc) for f in TABLE_FUNCTIONS.values()]
+    return _rows(text, "Functions", ["Function Name", "Type", "Description"], sorted(rows))
+
+
+def describe(pipeline: Pipeline, statement: ast.Describe, text: str) -> Rows:
+    """Tell the columns of a source, or what a function does."""
+    name = statement.name or ""
+    if statement.what == "FUNCTION":
+        return _describe_function(pipeline, name, text)
+    if statement.what == "CONNECTOR":
+        connector = pipeline.engine.connectors.get(name)
+        if connector is None:
+            raise KsqlError(f"Connector {name} does not exist.", span=statement.span)
+        return _rows(text, name, ["Property", "Value"], sorted(connector.properties.items()))
+    if statement.what in ("STREAMS", "TABLES"):
+        return _sources(pipeline, statement.what, text)
+    source = pipeline.catalog.get(name)
+    if source is None:
+        near = closest(name, [s.name for s in pipeline.catalog])
+        raise KsqlError(
+            f"Could not find STREAM/TABLE '{name}' in the Metastore",
+            summary=f"stream or table {name} does not exist",
+            hint=f"did you mean {near}?" if near else "SHOW STREAMS; and SHOW TABLES; list what there is.",
+            span=statement.span,
+        )
+    if statement.extended:
+        return _describe_extended(pipeline, source, text)
+    return _rows(text, source.name, ["Field", "Type"], _fields(source))
+
+
+def _fields(source: DataSource) -> list[tuple[Any, ...]]:
+    label = "primary key" if source.is_table else "key"
+    rows: list[tuple[Any, ...]] = [(c.name, f"{c.type}  ({label})") for c in source.schema.key]
+    rows += [(c.name, str(c.type)) for c in source.schema.value]
+    rows += [(c.name, f"{c.type}  (headers)") for c in source.schema.headers]
+    return rows
+
+
+def _describe_extended(pipeline: Pipeline, source: DataSource, text: str) -> Rows:
+    queries = pipeline.catalog.queries.values()
+    rows = [
+        ("Name", source.name),
+        ("Type", source.kind),
+        ("Timestamp field", source.timestamp.column if source.timestamp else "Not set - using <ROWTIME>"),
+        ("Key format", source.key_format.name),
+        ("Value format", source.value_format.name),
+        ("Kafka topic", f"{source.topic} (partitions: {source.partitions}, replication: {source.replicas})"),
+        ("Statement", source.statement),
+        *((f"Field {name}", type_) for name, type_ in _fields(source)),
+        ("Queries that read from it", ", ".join(q.id for q in queries if source.name in q.sources)),
+        ("Queries that write into it", ", ".join(q.id for q in queries if q.sink == source.name)),
+    ]
+    query = pipeline.engine.queries.get(source.query_id or "")
+    if query is not None:
+        late = pipeline.engine.call(lambda: query.task.late_count(pipeline.store))
+        rows += [
+            ("Status", query.info.state),
+            ("Records read", str(query.rows_in)),
+            ("Records written", str(query.rows_out)),
+            ("Late records dropped", str(late)),
+            ("Last error", query.info.errors[-1] if query.info.errors else ""),
+        ]
+    return _rows(text, source.name, ["Property", "Value"], list(rows))
+
+
+def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:
+    upper = name.upper()
+    aggregate = aggregate_functions().get(upper)
+    table = TABLE_FUNCTIONS.get(upper)
+    if aggregate is not None:
+        forms = [s.describe(aggregate.name) for s in aggregate.signatures]
+        rows = [("Name", upper), ("Type", "AGGREGATE"), ("Description", aggregate.doc)]
+    elif table is not None:
+        forms = [f"{upper}{table.signature}"]
+        rows = [("Name", upper), ("Type", "TABLE"), ("Description", table.doc)]
+    else:
+        function = pipeline.registry.describe(name)
+        forms = [f"{upper}{o.signature}" for o in function.overloads]
+        rows = [("Name", upper), ("Type", "SCALAR"), ("Description", function.doc)]
+    rows += [("Form", form) for form in forms]
+    return _rows(text, upper, ["Property", "Value"], list(rows))
+
+
+def explain_statement(pipeline: Pipeline, statement: ast.Explain, text: str) -> Rows:
+    """Draw the plan of a statement or of a running query, with the DuckDB statements of one micro-batch."""
+    query = _explained(pipeline, statement)
+    plan = plan_query(query, QueryContext(pipeline.catalog, pipeline.env(), _kind(pipeline, statement), "EXPLAINED"))
+    program = compile_plan(plan.root, "EXPLAINED", Mode.LAST, durable=False)
+    rows: list[tuple[Any, ...]] = [("plan", line) for line in explain(plan)]
+    for i, step in enumerate(program.statements, start=1):
+        rows.append((f"duckdb {i}", step.first if isinstance(step, Repeat) else step))
+    return _rows(text, "Plan", ["Part", "Text"], rows)
+
+
+def _explained(pipeline: Pipeline, statement: ast.Explain) -> ast.Query:
+    inner = statement.statement
+    if statement.query_id is not None:
+        ids = {q.upper(): info for q, info in pipeline.catalog.queries.items()}
+        info = ids.get(statement.query_id.upper())
+        if info is None:
+            raise KsqlError(
+                f"Query with id:{statement.query_id} does not exist, use SHOW QUERIES to view the full set of queries.",
+                span=statement.span,
+            )
+        inner = parse_statement(info.statement)
+    if isinstance(inner, ast.Select | ast.CreateAs | ast.InsertInto):
+        return inner.query
+    raise KsqlError("The provided statement does not run a ksql query", hint="explain a SELECT or a CREATE ... AS SELECT.")
+
+
+def _kind(pipeline: Pipeline, statement: ast.Explain) -> str:
+    inner = statement.statement
+    if isinstance(inner, ast.Select):
+        return "PUSH"
+    if isinstance(inner, ast.CreateAs):
+        return inner.kind
+    info = next((i for q, i in pipeline.catalog.queries.items() if q.upper() == (statement.query_id or "").upper()), None)
+    return {"CTAS": "TABLE", "CSAS": "STREAM"}.get(info.kind if info else "", "INSERT")

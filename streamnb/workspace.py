@@ -1,0 +1,255 @@
+"""The one door: ``connect`` to a pipeline, ``execute`` statements, get results. Every surface calls it."""
+
+from __future__ import annotations
+
+import atexit
+import re
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+from weakref import WeakSet
+
+from streamnb.clock import Clock, SystemClock
+from streamnb.config import check_setting, find_setting
+from streamnb.engine.checkpoint import StoredStatement
+from streamnb.errors import KsqlError, ParseFailedError, StreamnbError
+from streamnb.functions.registry import default_registry
+from streamnb.results import Live, Message, Result
+from streamnb.sql import ast
+from streamnb.sql.parser import StatementText, parse_statement, split_statements
+from streamnb.statements.connect import open_pipeline
+from streamnb.statements.connectors import create_connector, drop_connector
+from streamnb.statements.history import is_history_query, select_history
+from streamnb.statements.inserts import insert_values
+from streamnb.statements.persistent import control_query, create_as, insert_select
+from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.queries import pull, push
+from streamnb.statements.show import describe, explain_statement, show
+from streamnb.statements.sources import create_source, create_type, drop_source, drop_type
+from streamnb.statements.topics import print_topic
+
+__all__ = ["Workspace", "connect"]
+
+_STORED = (
+    ast.CreateSource
+    | ast.CreateAs
+    | ast.InsertInto
+    | ast.DropSource
+    | ast.CreateType
+    | ast.DropType
+    | ast.CreateConnector
+    | ast.DropConnector
+    | ast.QueryControl
+)
+
+
+def connect(url: str = "memory://", *, clock: Clock | None = None, **settings: object) -> Workspace:
+    """Open a pipeline.
+
+    ``url``: ``memory://``, a path or ``duckdb:///path`` of the file that holds everything, or
+    ``kafka://host:9092?...``. Settings are those of ``SET``, with ``_`` for ``.`` in Python's spelling.
+    Raises: StreamnbError when the file or the broker cannot be used.
+    """
+    return Workspace(url, clock=clock or SystemClock(), settings=settings)
+
+
+class Workspace:
+    """An open pipeline. Its queries run until ``close``; a file keeps them, and they go on when it is opened again."""
+
+    def __init__(self, url: str, *, clock: Clock, settings: Mapping[str, object]) -> None:
+        given = {name.replace("_", ".") if "." not in name else name: str(value) for name, value in settings.items()}
+        given = dict(check_setting(name, value) for name, value in given.items())
+        self.url = url
+        self._pipeline = open_pipeline(url, default_registry(), clock, given)
+        self._lives: dict[str, Live] = {}
+        self._lock = threading.RLock()
+        self._closed = False
+        try:
+            self._pipeline.prepare()
+            self.problems = self._replay()
+        except BaseException:
+            self._pipeline.outside.close()
+            self._pipeline.store.close()
+            raise
+        self._pipeline.engine.start()
+        _open.add(self)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """Catalogue, engine and session, for the other surfaces of streamnb."""
+        return self._pipeline
+
+    def __call__(self, text: str) -> Result | None:
+        """Run statements and return the last one's result."""
+        results = self.execute(text)
+        return results[-1] if results else None
+
+    def execute(self, text: str) -> list[Result]:
+        """Run statements one by one, in order.
+
+        Raises: StreamnbError for the first statement that is refused; those before it stay executed.
+        """
+        with self._lock:
+            if self._closed:
+                raise KsqlError("the workspace is closed", hint="connect again.")
+            return [self._execute_one(statement) for statement in split_statements(text) if statement.text.strip()]
+
+    def _execute_one(self, text: StatementText) -> Result:
+        try:
+            try:
+                statement = parse_statement(text, self._pipeline.session.variables)
+            except ParseFailedError:
+                if is_history_query(text.text):
+                    return select_history(self._pipeline, text.text)
+                raise
+            return self._dispatch(statement, text.text.strip())
+        except StreamnbError as error:
+            raise error.at(text.script or text.text) from error.__cause__
+
+    def _dispatch(self, statement: ast.Statement, text: str) -> Result:
+        pipeline = self._pipeline
+        if isinstance(statement, _STORED):
+            return pipeline.engine.call(lambda: self._execute_stored(statement, text))
+        if isinstance(statement, ast.InsertValues):
+            return Message(text, pipeline.engine.call(lambda: self._insert(statement)))
+        if isinstance(statement, ast.Select):
+            if statement.query.emit is not None:
+                live = push(pipeline, statement.query, text, self._forget)
+                self._lives[live.name] = live
+                return live
+            return pull(pipeline, statement.query, text)
+        if isinstance(statement, ast.Show):
+            return show(pipeline, statement, text)
+        if isinstance(statement, ast.Describe):
+            return describe(pipeline, statement, text)
+        if isinstance(statement, ast.Explain):
+            return explain_statement(pipeline, statement, text)
+        if isinstance(statement, ast.PrintTopic):
+            return print_topic(pipeline, statement, text)
+        return Message(text, self._change_session(statement))
+
+    def _insert(self, statement: ast.InsertValues) -> str:
+        answer = insert_values(self._pipeline, statement)
+        self._pipeline.engine.appended()
+        return answer
+
+    def _change_session(self, statement: ast.Statement) -> str:
+        session = self._pipeline.session
+        if isinstance(statement, ast.SetProperty):
+            name, value = check_setting(statement.name, statement.value)
+            session.properties[name] = value
+            return f"Successfully changed local property '{statement.name}' to '{statement.value}'."
+        if isinstance(statement, ast.UnsetProperty):
+            setting = find_setting(statement.name)
+            old = session.properties.pop(setting.name if setting else statement.name, None)
+            return f"Successfully unset local property '{statement.name}' (value was '{old}')."
+        if isinstance(statement, ast.Define):
+            session.variables[statement.name] = statement.value
+            return f"{statement.name} = {statement.value}"
+        if isinstance(statement, ast.Undefine):
+            if session.variables.pop(statement.name, None) is None:
+                raise KsqlError(f"Session variable '{statement.name}' is not defined.", span=statement.span)
+            return f"{statement.name} undefined"
+        kind = re.sub(r"(?<!^)(?=[A-Z])", " ", type(statement).__name__).upper()
+        raise KsqlError(
+            f"{kind} is not available yet.", summary=f"{kind.lower()} is not available yet", span=statement.span
+        )
+
+    # On the engine's thread
+
+    def _execute_stored(self, statement: ast.Statement, text: str) -> Message:
+        """Execute a statement that changes the pipeline for good, and store it, in one transaction."""
+        pipeline = self._pipeline
+        properties = dict(pipeline.session.properties)
+        before = pipeline.catalog.snapshot()
+        engine_before = (dict(pipeline.engine.queries), dict(pipeline.engine.connectors))
+        try:
+            with pipeline.store.transaction():
+                answer, query_id = self._apply(statement, text, properties, None, replay=False)
+                checkpoint = pipeline.engine.checkpoint
+                id_ = checkpoint.next_number("statement")
+                checkpoint.add_statement(StoredStatement(id_, text, properties, query_id))
+        except BaseException:
+            pipeline.catalog.restore(before)
+            pipeline.engine.queries, pipeline.engine.connectors = engine_before
+            raise
+        return Message(text, answer, query_id)
+
+    def _apply(
+        self, statement: ast.Statement, text: str, properties: Mapping[str, str], query_id: str | None, *, replay: bool
+    ) -> tuple[str, str | None]:
+        pipeline = self._pipeline
+        if isinstance(statement, ast.CreateAs):
+            return create_as(pipeline, statement, text, properties, query_id)
+        if isinstance(statement, ast.InsertInto):
+            return insert_select(pipeline, statement, text, properties, query_id)
+        if isinstance(statement, ast.CreateSource):
+            return create_source(pipeline, statement, text, properties, replay=replay), None
+        if isinstance(statement, ast.DropSource):
+            return drop_source(pipeline, statement, replay=replay), None
+        if isinstance(statement, ast.QueryControl):
+            return control_query(pipeline, statement), None
+        if isinstance(statement, ast.CreateType):
+            return create_type(pipeline, statement), None
+        if isinstance(statement, ast.DropType):
+            return drop_type(pipeline, statement), None
+        if isinstance(statement, ast.CreateConnector):
+            return create_connector(pipeline, statement), None
+        assert isinstance(statement, ast.DropConnector)
+        return drop_connector(pipeline, statement), None
+
+    def _replay(self) -> list[str]:
+        """Rebuild catalogue and queries from the stored statements; list those that no longer work."""
+        problems = []
+        for stored in self._pipeline.engine.checkpoint.statements():
+            try:
+                statement = parse_statement(stored.text)
+                with self._pipeline.store.transaction():
+                    self._apply(statement, stored.text, stored.properties, stored.query_id, replay=True)
+            except StreamnbError as error:
+                problems.append(f"{stored.text}: {error.message}")
+        return problems
+
+    def _forget(self, live: Live) -> None:
+        self._lives.pop(live.name, None)
+
+    # What surfaces ask for
+
+    def lives(self) -> list[Live]:
+        """List the push queries that were started and not stopped."""
+        return list(self._lives.values())
+
+    def close(self) -> None:
+        """Stop all queries and close the file; queries of a file go on when it is opened again."""
+        if self._closed:
+            return
+        self._closed = True
+        for live in self.lives():
+            live.stop()
+        self._pipeline.engine.close()
+        self._pipeline.outside.close()
+        self._pipeline.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Workspace {self.url}: {len(list(self._pipeline.catalog))} sources, {len(self._pipeline.catalog.queries)} queries>"
+
+
+_open: WeakSet[Workspace] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """End engine threads before the interpreter does: a thread inside DuckDB at exit aborts the process."""
+    for workspace in list(_open):
+        workspace.close()
+
+
