@@ -104,9 +104,9 @@ def _sql(options: argparse.Namespace) -> int:
 
 
 def _test(options: argparse.Namespace) -> int:
-    from streamnb.cli.cases import run_cases
-
     single = (options.sql_file, options.input_file, options.output_file)
     if bool(options.paths) == any(single) or (any(single) and not all(single)):
         options.parser.error("give PATHs of cases, or one case by -s, -i and -o")
+    from streamnb.cli.cases import run_cases
+
     return run_cases(Console(), options.paths, single, options.known_failures)

@@ -85,7 +85,7 @@ def _follow_table(console: Console, live: Live, until: float | None, stop: threa
 
 
 def _follow_stream(console: Console, live: Live, until: float | None, stop: threading.Event | None) -> None:
-    console.print("\t".join(name for name, _ in live.columns), markup=False, highlight=False, soft_wrap=True)
+    _print_line(console, [name for name, _ in live.columns])
     version, seen = -1, 0
     while True:
         over = _over(live, until, stop)
@@ -96,11 +96,17 @@ def _follow_stream(console: Console, live: Live, until: float | None, stop: thre
             if snapshot.total - seen > new:
                 console.print(f"… {snapshot.total - seen - new} rows not shown", style="dim")
             for row in snapshot.rows[len(snapshot.rows) - new :]:
-                console.print("\t".join(map(cell, row)), markup=False, highlight=False, soft_wrap=True)
+                _print_line(console, row)
             seen = snapshot.total
             if snapshot.done or over:
                 break
     _finish(console, snapshot.error)
+
+
+def _print_line(console: Console, values: Sequence[Any]) -> None:
+    """Print values with tabs between them, for other programs to read; the console would draw tabs as blanks."""
+    console.file.write("\t".join(map(cell, values)) + "\n")
+    console.file.flush()
 
 
 def _finish(console: Console, error: str | None) -> None:

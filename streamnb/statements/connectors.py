@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamnb.connect.datagen import DATAGEN_CLASSES, Datagen, DatagenConfig
+from streamnb.connectors.datagen import DATAGEN_CLASSES, Datagen, DatagenConfig
 from streamnb.engine.engine import Connector
 from streamnb.errors import KsqlError
 from streamnb.sql import ast

@@ -21,8 +21,8 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from streamnb.connect.quickstarts import QUICKSTARTS, Quickstart
-from streamnb.connect.quickstarts.base import BLOCK_ROWS, Draw, Ints, Records, json_objects
+from streamnb.connectors.quickstarts import QUICKSTARTS, Quickstart
+from streamnb.connectors.quickstarts.base import BLOCK_ROWS, Draw, Ints, Records, json_objects
 from streamnb.errors import KsqlStatementError
 
 __all__ = ["DATAGEN_CLASSES", "OUTPUT_SCHEMA", "Datagen", "DatagenConfig", "Position"]

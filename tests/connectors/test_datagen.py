@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamnb.connect.datagen import OUTPUT_SCHEMA, TABLE_AGE_MS, Datagen, DatagenConfig, Position
-from streamnb.connect.quickstarts import QUICKSTARTS
+from streamnb.connectors.datagen import OUTPUT_SCHEMA, TABLE_AGE_MS, Datagen, DatagenConfig, Position
+from streamnb.connectors.quickstarts import QUICKSTARTS
 from streamnb.errors import KsqlStatementError
 
 START_MS = 1_700_000_000_000

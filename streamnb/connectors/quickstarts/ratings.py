@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamnb.connect.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers
-from streamnb.connect.quickstarts.customers import CUSTOMERS
+from streamnb.connectors.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers
+from streamnb.connectors.quickstarts.customers import CUSTOMERS
 
 __all__ = ["RATINGS"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from streamnb.connect.quickstarts.base import Draw, Field, Ints, Quickstart, Records, cents, choices, integers, text
+from streamnb.connectors.quickstarts.base import Draw, Field, Ints, Quickstart, Records, cents, choices, integers, text
 
 __all__ = ["AUTHORIZATION_ATTEMPTS"]
 

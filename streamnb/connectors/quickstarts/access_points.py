@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamnb.connect.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers
+from streamnb.connectors.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers
 
 __all__ = ["ACCESS_POINTS"]
 

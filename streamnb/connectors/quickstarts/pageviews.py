@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streamnb.connect.quickstarts.base import Draw, Field, Quickstart, Records, integers, text
+from streamnb.connectors.quickstarts.base import Draw, Field, Quickstart, Records, integers, text
 
 __all__ = ["PAGEVIEWS"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamnb.connect.quickstarts.base import Draw, Field, Quickstart, Records, choices, int_keys, integers
-from streamnb.connect.quickstarts.people import FIRST_NAMES
+from streamnb.connectors.quickstarts.base import Draw, Field, Quickstart, Records, choices, int_keys, integers
+from streamnb.connectors.quickstarts.people import FIRST_NAMES
 
 __all__ = ["USERS"]
 

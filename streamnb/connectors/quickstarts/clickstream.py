@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from streamnb.connect.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers, text
-from streamnb.connect.quickstarts.users import USERS
+from streamnb.connectors.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers, text
+from streamnb.connectors.quickstarts.users import USERS
 
 __all__ = ["CLICKSTREAM"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
-from streamnb.connect.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers, text
+from streamnb.connectors.quickstarts.base import Draw, Field, Quickstart, Records, choices, integers, text
 
 __all__ = ["SYSLOG"]
 

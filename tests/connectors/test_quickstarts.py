@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from streamnb.connect.datagen import Datagen, DatagenConfig
-from streamnb.connect.quickstarts import QUICKSTARTS, Quickstart
+from streamnb.connectors.datagen import Datagen, DatagenConfig
+from streamnb.connectors.quickstarts import QUICKSTARTS, Quickstart
 from streamnb.sql import ast
 from streamnb.sql.parser import parse_statement
 
