@@ -53,9 +53,10 @@ def build_figure(encoding: Encoding, x_label: str, y_label: str, color_label: st
     )
     plot.toolbar.logo = None
     plot.toolbar.autohide = True
+    plot.toolbar_inner = True
     plot.xgrid.grid_line_color = None if encoding.scale == "category" else plot.xgrid.grid_line_color
     if encoding.scale == "category":
-        plot.xaxis.major_label_orientation = 0.6
+        plot.xaxis.name = "category axis"
     items: list[LegendItem] = []
     hovered: list[DataRenderer] = []
     for slot in range(SLOTS + 1):

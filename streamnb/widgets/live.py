@@ -21,15 +21,17 @@ __all__ = ["LiveView"]
 ROWS_MAX = 200
 POINTS_MAX = 1000
 _STATUS_S = 0.5
-_PICTURE_S = 10.0
-_FIRST_PICTURE_S = 1.0
+_PICTURE_FIRST_S = 1.0
+_PICTURE_GROWTH = 3.0
+_PICTURE_MAX_S = 600.0
 
 
 class LiveView:
     """Follows one query in the page, until the query ends or the view is closed.
 
-    The output is a bundle of the widget and a still picture of the rows. The picture is renewed every few seconds,
-    once more when the query ends, and is what a saved notebook shows to a reader without a kernel.
+    The output is a bundle of the widget and a still picture of the rows. The picture is renewed more and more rarely
+    while the query runs, since JupyterLab builds the views of an output again each time, once more when the query
+    ends, and is what a saved notebook shows to a reader without a kernel.
     """
 
     def __init__(
@@ -50,7 +52,9 @@ class LiveView:
         self._snapshot: FeedSnapshot | None = None
         self._status_s = float("-inf")
         self._picture_due_s: float | None = None
+        self._picture_gap_s = _PICTURE_FIRST_S
         self._picture_version = -1
+        self._settled = threading.Event()
         self._closed = threading.Event()
         self._bar = StatusBar(name, self.stop)
         self._body: LiveTable | LiveChart
@@ -72,11 +76,16 @@ class LiveView:
         """Stop the query; its rows stay on show."""
         self.query.stop()
 
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until the last frame and the last picture of an ended query are out; False when time is up."""
+        return self._settled.wait(timeout_s)
+
     def close(self) -> None:
         """Take the live view away; the still picture of its last rows stays in the cell."""
         if self._closed.is_set():
             return
         self._closed.set()
+        self._settled.set()
         self._sender.remove(self)
         self._snapshot = self.query.feed.snapshot()
         replace(self._picture(), self._display_id)
@@ -100,6 +109,8 @@ class LiveView:
             last = ended and not newer
             self._renew_status(state, now_s, last)
             self._renew_picture(now_s, last)
+            if last:
+                self._settled.set()
             return not last
         return True
 
@@ -112,10 +123,11 @@ class LiveView:
 
     def _renew_picture(self, now_s: float, last: bool) -> None:
         if self._picture_due_s is None:
-            self._picture_due_s = now_s + _FIRST_PICTURE_S
+            self._picture_due_s = now_s + self._picture_gap_s
         if self._picture_version == self._version or (now_s < self._picture_due_s and not last):
             return
-        self._picture_due_s = now_s + _PICTURE_S
+        self._picture_gap_s = min(self._picture_gap_s * _PICTURE_GROWTH, _PICTURE_MAX_S)
+        self._picture_due_s = now_s + self._picture_gap_s
         self._picture_version = self._version
         replace(self._bundle(), self._display_id)
 

@@ -18,7 +18,7 @@ __all__ = ["FACTORS_MAX", "OTHER_SLOT", "SLOTS", "ChartFrames", "Point", "change
 SLOTS = 10  # groups with a colour of their own
 OTHER_SLOT = SLOTS
 FACTORS_MAX = 60
-_LABEL_CHARS_MAX = 40
+_LABEL_CHARS_MAX = 24
 
 Columns = dict[str, list[Any]]
 

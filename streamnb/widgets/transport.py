@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
 import anywidget
+import traitlets
 
 from streamnb.widgets.feed import FeedSnapshot, Pacer
 
@@ -42,11 +44,13 @@ class FrameWidget(anywidget.AnyWidget):
     and cannot hear it ask.
     """
 
+    key = traitlets.Unicode().tag(sync=True)
+
     def __init__(self, frames: Frames, rate_max: float, **traits: Any) -> None:
         self._frames = frames
         self._pacer = Pacer(rate_max)
         self._frames_lock = threading.Lock()
-        super().__init__(**traits)
+        super().__init__(key=uuid.uuid4().hex, **traits)
         self.on_msg(self._heard)
 
     def due(self, now_s: float) -> bool:

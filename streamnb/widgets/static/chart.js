@@ -1,6 +1,8 @@
 // The live chart: embeds the figure the kernel built, then applies its frames to the figure's data sources.
 // BokehJS comes from the kernel once per page; nothing is fetched from a network.
 
+const REBUILD_MS = 2000; // how long a chart without a place waits for a new one
+
 const LIBRARIES = Symbol.for("streamnb.bokeh");
 
 function library(version) {
@@ -42,13 +44,24 @@ class Chart {
     this.note = document.createElement("div");
     this.note.className = "snb-note";
     this.note.textContent = "loading the chart";
+    this.enter(root);
+  }
+
+  enter(root) {
+    this.root = root;
     root.classList.add("snb-chart");
     root.append(this.place, this.note);
+  }
+
+  // BokehJS draws only below <body>, and a widget's view is built before it is put there.
+  async attached() {
+    while (!this.gone && !this.place.isConnected) await new Promise(requestAnimationFrame);
   }
 
   async start() {
     if (!this.entry.bokeh) this.model.send({ type: "library" });
     const bokeh = await this.entry.ready;
+    await this.attached();
     if (this.gone) return;
     this.views = await bokeh.embed.embed_item(structuredClone(this.model.get("figure")), this.place);
     const document_ = this.views.roots[0].model.document;
@@ -98,6 +111,17 @@ class Chart {
     }
   }
 
+  // Each view of a model sees it through an object of its own, whose listeners end with the view.
+  listen(model) {
+    this.hears ??= (message, buffers) => this.hear(message, buffers);
+    if (this.heard) this.heard.off("msg:custom", this.hears);
+    if (model) {
+      this.model = model;
+      model.on("msg:custom", this.hears);
+    }
+    this.heard = model;
+  }
+
   hear(message, buffers) {
     if (message.type === "library") {
       load(this.entry, buffers[0]);
@@ -129,7 +153,10 @@ class Chart {
   }
 
   apply(frame) {
-    if (frame.factors) this.document.get_model_by_name("categories").factors = frame.factors;
+    if (frame.factors) {
+      this.document.get_model_by_name("categories").factors = frame.factors;
+      this.document.get_model_by_name("category axis").major_label_orientation = frame.factors.length <= 8 ? "horizontal" : 0.6;
+    }
     for (const change of frame.changes) this.change(this.sources[change.slot], change);
     if (frame.legend) {
       frame.legend.forEach((name, slot) => {
@@ -155,15 +182,27 @@ class Chart {
   }
 }
 
+// As with the table: a view that is built again takes over the chart that is there, instead of drawing it anew.
+const charts = new Map(); // by the key of the model: each view sees its model through another object
+
 function render({ model, el }) {
-  const chart = new Chart(model, el);
-  const hear = (message, buffers) => chart.hear(message, buffers);
-  model.on("msg:custom", hear);
-  chart.start();
-  return () => {
-    model.off("msg:custom", hear);
+  const key = model.get("key");
+  let chart = charts.get(key);
+  if (chart && !chart.root.isConnected) {
+    chart.enter(el);
+    chart.listen(model);
+  } else {
+    chart = new Chart(model, el);
+    charts.set(key, chart);
+    chart.listen(model);
+    chart.start();
+  }
+  return () => setTimeout(() => {
+    if (chart.root !== el) return;
+    chart.listen(null);
     chart.stop();
-  };
+    if (charts.get(key) === chart) charts.delete(key);
+  }, REBUILD_MS);
 }
 
 export default { render };

@@ -2,6 +2,8 @@
 
 const FLASH_ROWS_MAX = 40; // more at once would be a flicker, not a hint
 
+const REBUILD_MS = 2000; // how long a table without a place waits for a new one
+
 const NUMERIC = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/;
 
 function compare(a, b) {
@@ -58,8 +60,28 @@ class Table {
     this.scroller.append(table);
     this.empty = element("div", "snb-empty", "waiting for the first row");
     this.caption = element("div", "snb-caption", "");
+    this.scrolled = 0;
+    this.scroller.addEventListener("scroll", () => {
+      if (this.scroller.isConnected) this.scrolled = this.scroller.scrollTop;
+    });
+    this.enter(root);
+  }
+
+  enter(root) {
+    this.root = root;
     root.classList.add("snb");
     root.append(this.scroller, this.empty, this.caption);
+  }
+
+  moveTo(root) {
+    const scrolled = this.scrolled;
+    this.enter(root);
+    const restore = () => {
+      if (this.root !== root) return;
+      if (!root.isConnected) requestAnimationFrame(restore);
+      else this.scroller.scrollTop = scrolled;
+    };
+    restore();
   }
 
   sortBy(index) {
@@ -72,6 +94,17 @@ class Table {
       head.setAttribute("aria-sort", active ? (this.sort.down ? "descending" : "ascending") : "none");
     });
     this.schedule();
+  }
+
+  // Each view of a model sees it through an object of its own, whose listeners end with the view.
+  listen(model) {
+    this.hears ??= (message, buffers) => this.hear(message, buffers);
+    if (this.heard) this.heard.off("msg:custom", this.hears);
+    if (model) {
+      this.model = model;
+      model.on("msg:custom", this.hears);
+    }
+    this.heard = model;
   }
 
   hear(message) {
@@ -166,15 +199,28 @@ class Table {
   }
 }
 
+// When the kernel renews the still picture of an output, JupyterLab builds its view again and forgets the old one.
+// The table on the page then moves into the new place, with its rows, its sorting and where it was scrolled to.
+const tables = new Map(); // by the key of the model: each view sees its model through another object
+
 function render({ model, el }) {
-  const table = new Table(model, el);
-  const hear = (message) => table.hear(message);
-  model.on("msg:custom", hear);
-  model.send({ type: "mount" });
-  return () => {
-    model.off("msg:custom", hear);
+  const key = model.get("key");
+  let table = tables.get(key);
+  if (table && !table.root.isConnected) {
+    table.moveTo(el);
+    table.listen(model);
+  } else {
+    table = new Table(model, el);
+    tables.set(key, table);
+    table.listen(model);
+    model.send({ type: "mount" });
+  }
+  return () => setTimeout(() => {
+    if (table.root !== el) return;
+    table.listen(null);
     if (table.pending) cancelAnimationFrame(table.pending);
-  };
+    if (tables.get(key) === table) tables.delete(key);
+  }, REBUILD_MS);
 }
 
 export default { render };

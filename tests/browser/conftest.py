@@ -1,0 +1,37 @@
+"""Fixtures of the browser tests: one JupyterLab for all, a fresh page for each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser import jupyter
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Lab]:
+    """Run JupyterLab; without it, or without Chromium, skip here and fail in CI."""
+    lacking = jupyter.missing()
+    if lacking is not None:
+        if os.environ.get("CI"):
+            pytest.fail(f"browser tests cannot run: {lacking}")
+        pytest.skip(lacking)
+    folder = tmp_path_factory.mktemp("lab")
+    news = {"fetchNews": "false", "checkForUpdates": False}
+    jupyter.write_settings(folder, {"@jupyterlab/apputils-extension:notification": news})
+    server = jupyter.Lab(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def notebook_page(lab: jupyter.Lab, tmp_path: Path) -> Iterator[jupyter.NotebookPage]:
+    """Open a browser page; its kernel ends with the test."""
+    with jupyter.browser_page(tmp_path / "browser") as page:
+        notebook = jupyter.NotebookPage(page)
+        yield notebook
+        notebook.shut_kernel_down()

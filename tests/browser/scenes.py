@@ -1,0 +1,102 @@
+"""Live views over queries without an engine, to be shown in a notebook."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING, TIMESTAMP, Array
+from streamnb.widgets.encoding import ChartOptions
+from streamnb.widgets.live import LiveView
+from tests.widgets.fake_query import FakeQuery
+
+HOSTILE = "<img src=x onerror='window.__broken=1'><script>window.__broken=1</script>$$x^2$$"
+Scene = tuple[LiveView, FakeQuery]
+
+
+def _run(view: LiveView, query: FakeQuery, fill: Callable[[], None], gap_s: float = 0.1) -> Scene:
+    def work() -> None:
+        while query.state == "RUNNING":
+            fill()
+            time.sleep(gap_s)
+
+    threading.Thread(target=work, daemon=True).start()
+    view.show()
+    return view, query
+
+
+def table() -> Scene:
+    """Show counts per channel, one channel with a hostile name."""
+    counts = {name: 0 for name in ("web", "ios", "android", HOSTILE)}
+    columns = [("CHANNEL", STRING), ("RATINGS", BIGINT), ("MEAN", DOUBLE), ("LAST", Array(STRING))]
+    query = FakeQuery(columns, key_columns=1, is_table=True)
+    chance = random.Random(1)
+
+    def fill() -> None:
+        for _ in range(30):
+            counts[chance.choice(list(counts))] += 1
+        query.feed.put([(c, n, round(n / 7, 2), [c, "x"]) for c, n in counts.items()], sum(counts.values()))
+
+    return _run(LiveView(query, name="ratings by channel"), query, fill)
+
+
+def chart(kind: str = "auto") -> Scene:
+    """Draw attempts per card and window."""
+    columns = [("CARD_NUMBER", STRING), ("WINDOWSTART", BIGINT), ("WINDOWEND", BIGINT), ("ATTEMPTS", BIGINT)]
+    query = FakeQuery(columns, key_columns=1, is_table=True)
+    chance = random.Random(2)
+    rows: dict[tuple[str, int], int] = {}
+
+    def fill() -> None:
+        for _ in range(20):
+            start = 1_540_000_000_000 + sum(rows.values()) // 40 * 5000
+            card = chance.choice(["5105-1", "4111-2", "3782-3", HOSTILE])
+            rows[card, start] = rows.get((card, start), 0) + 1
+        newest = list(rows.items())[-80:]
+        query.feed.put([(card, s, s + 5000, n) for (card, s), n in newest], sum(rows.values()))
+
+    return _run(LiveView(query, name="possible fraud", chart=ChartOptions(kind)), query, fill)
+
+
+def stream() -> Scene:
+    """Show ratings as they come."""
+    columns = [("RATING_ID", BIGINT), ("STARS", INTEGER), ("MESSAGE", STRING), ("ROUTE_ID", INTEGER)]
+    query = FakeQuery(columns)
+    chance = random.Random(3)
+
+    def fill() -> None:
+        first = query.feed.snapshot().total
+        message = "worst. flight. ever. #neveragain"
+        query.feed.append(*[(first + i, chance.randint(1, 5), message, None) for i in range(10)])
+
+    return _run(LiveView(query, name="ratings", rows_max=100), query, fill, 0.05)
+
+
+def line() -> Scene:
+    """Draw two sensors over time."""
+    query = FakeQuery([("AT", TIMESTAMP), ("SENSOR", STRING), ("DEGREES", DOUBLE)])
+
+    def fill() -> None:
+        n = query.feed.snapshot().total // 2
+        at = dt.datetime(2018, 3, 28) + dt.timedelta(seconds=n)
+        query.feed.append((at, "attic", 20 + 5 * math.sin(n / 20)), (at, "study", 15 + 3 * math.cos(n / 15)))
+
+    view = LiveView(query, name="temperature", chart=ChartOptions("line", color="sensor"), rows_max=300)
+    return _run(view, query, fill, 0.02)
+
+
+def categories() -> Scene:
+    """Draw one bar per channel, one with a hostile name."""
+    counts = {name: 0 for name in ("web", "ios", "android", HOSTILE)}
+    query = FakeQuery([("CHANNEL", STRING), ("RATINGS", BIGINT)], key_columns=1, is_table=True)
+    chance = random.Random(4)
+
+    def fill() -> None:
+        counts[chance.choice(list(counts))] += 1
+        query.feed.put(list(counts.items()), sum(counts.values()))
+
+    return _run(LiveView(query, name="ratings by channel", chart=ChartOptions("bar")), query, fill)
