@@ -11,6 +11,7 @@ from streamnb.schema import Array, Decimal, Field, Map, SqlType, Struct
 from streamnb.sql import ast
 
 __all__ = [
+    "PRECISION_MAX",
     "arithmetic_type",
     "as_decimal",
     "base_name",
@@ -23,8 +24,8 @@ __all__ = [
 
 PRECISION_MAX = 38
 _SCALE_KEPT = 6  # fractional digits that a result keeps when it has to be narrowed to PRECISION_MAX digits
-_RANK = {s.INTEGER: 0, s.BIGINT: 1, s.DOUBLE: 3}
-_INTEGERS = {s.INTEGER: Decimal(10, 0), s.BIGINT: Decimal(19, 0)}
+_RANK: dict[SqlType, int] = {s.INTEGER: 0, s.BIGINT: 1, s.DOUBLE: 3}
+_INTEGERS: dict[SqlType, Decimal] = {s.INTEGER: Decimal(10, 0), s.BIGINT: Decimal(19, 0)}
 
 
 def named_type(type_: SqlType, custom: Mapping[str, SqlType]) -> SqlType:
@@ -65,11 +66,11 @@ def type_name(type_: SqlType | None) -> str:
 
 def as_decimal(type_: SqlType) -> Decimal:
     """Return the DECIMAL that holds every value of an exact number type."""
-    return type_ if isinstance(type_, Decimal) else _INTEGERS[type_]  # type: ignore[index]
+    return type_ if isinstance(type_, Decimal) else _INTEGERS[type_]
 
 
 def _rank(type_: SqlType) -> int:
-    return 2 if isinstance(type_, Decimal) else _RANK[type_]  # type: ignore[index]
+    return 2 if isinstance(type_, Decimal) else _RANK[type_]
 
 
 def _fit(precision: int, scale: int) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamnb import schema as s
 from streamnb.backends.duckdb.casts import wrap_bigint, wrap_integer
-from streamnb.duck import Sql, duck_type, lit, sql
+from streamnb.duck import Sql, duck_type, sql
 from streamnb.functions.declare import fill
 from streamnb.plan.types import PRECISION_MAX, as_decimal
 from streamnb.schema import Decimal, SqlType
@@ -14,20 +14,26 @@ __all__ = ["decimal_arithmetic", "integer_arithmetic", "negate"]
 _OPS = {"+": Sql("+"), "-": Sql("-"), "*": Sql("*"), "/": Sql("//"), "%": Sql("%")}
 
 
-def integer_arithmetic(op: str, type_: SqlType, left: Sql, right: Sql, divisor: int | None) -> Sql:
-    """Write ``left op right`` for two INTEGERs or two BIGINTs; ``divisor`` is the right one's value if constant."""
+def integer_arithmetic(
+    op: str, type_: SqlType, left: Sql, right: Sql, divisor: int | None = None, safe: bool = False
+) -> Sql:
+    """Write ``left op right`` for two INTEGERs or two BIGINTs.
+
+    ``divisor``: the right one's value, if it is a constant other than 0. ``safe``: division by zero is NULL.
+    """
     wide = Sql("BIGINT") if type_ == s.INTEGER else Sql("HUGEINT")
     wrap = wrap_integer if type_ == s.INTEGER else wrap_bigint
     if op in ("+", "-", "*"):
         return wrap(sql("({}::{} {} {})", left, wide, _OPS[op], right))
     if divisor not in (None, -1):
         return sql("({} {} {})", left, _OPS[op], right)
+    by = "nullif({1}, 0)" if safe else "{1}"
     if type_ == s.INTEGER:
-        value = sql("({}::BIGINT {} {})", left, _OPS[op], right)
+        value = sql(f"({{0}}::BIGINT {_OPS[op]} {by})", left, right)
         return wrap(value) if op == "/" else sql("{}::INTEGER", value)
     # the smallest BIGINT divided by -1 overflows, and 128-bit division is slow: -1 is a case of its own
-    other = sql("{}::BIGINT", lit("0")) if op == "%" else negate(Sql("{0}"), type_)
-    return sql("({})", fill("CASE WHEN {1} = -1 THEN " + other + " ELSE {0} " + _OPS[op] + " {1} END", [left, right]))
+    other = "0::BIGINT" if op == "%" else negate(Sql("{0}"), type_)
+    return sql("({})", fill(f"CASE WHEN {{1}} = -1 THEN {other} ELSE {{0}} {_OPS[op]} {by} END", [left, right]))
 
 
 def negate(value: Sql, type_: SqlType) -> Sql:
@@ -39,19 +45,21 @@ def negate(value: Sql, type_: SqlType) -> Sql:
     return sql("(- {})", value)
 
 
-def decimal_arithmetic(op: str, result: Decimal, left: tuple[Sql, SqlType], right: tuple[Sql, SqlType]) -> Sql:
-    """Write ``left op right`` for exact numbers of which one at least is a DECIMAL."""
+def decimal_arithmetic(
+    op: str, result: Decimal, left: tuple[Sql, SqlType], right: tuple[Sql, SqlType], safe: bool = False
+) -> Sql:
+    """Write ``left op right`` for exact numbers of which one at least is a DECIMAL; ``safe`` as for integers."""
     a, b = as_decimal(left[1]), as_decimal(right[1])
     x, y = _typed(*left), _typed(*right)
     if op == "/":
-        return _divide(result, x, a, y, b)
+        return _divide(result, x, a, y, b, safe)
     if op == "*" and a.scale + b.scale > PRECISION_MAX:
         x, y = _narrow(x, a, result.scale // 2), _narrow(y, b, result.scale - result.scale // 2)
     if op == "%":
         scale = max(a.scale, b.scale)
         digits = max(a.precision - a.scale, b.precision - b.scale)
         common = duck_type(Decimal(min(PRECISION_MAX, digits + scale), scale))
-        x, y = sql("{}::{}", x, common), sql("{}::{}", y, common)
+        x, y = sql("{}::{}", x, common), sql("nullif({}::{}, 0)" if safe else "{}::{}", y, common)
     return sql("({} {} {})::{}", x, _OPS[op], y, duck_type(result))
 
 
@@ -64,22 +72,18 @@ def _narrow(value: Sql, type_: Decimal, scale: int) -> Sql:
     return sql("{}::{}", value, duck_type(Decimal(PRECISION_MAX, min(scale, type_.scale))))
 
 
-def _divide(result: Decimal, x: Sql, a: Decimal, y: Sql, b: Decimal) -> Sql:
+def _divide(result: Decimal, x: Sql, a: Decimal, y: Sql, b: Decimal, safe: bool) -> Sql:
     """Divide unscaled integers, rounding half away from zero: DuckDB's own division of decimals is one of doubles."""
     shift = result.scale + b.scale - a.scale
-    n = sql("({} * {})", _unscaled(x, a), _power(max(shift, 0)))
-    d = sql("({} * {})", _unscaled(y, b), _power(max(-shift, 0)))
-    quotient = fill("(abs({0}) + abs({1}) // 2) // abs({1}) * sign({0})::HUGEINT * sign({1})::HUGEINT", [n, d])
+    n = _unscaled("{0}", a, max(shift, 0))
+    d = _unscaled("{1}", b, max(-shift, 0))
+    by = f"nullif(abs({d}), 0)" if safe else f"abs({d})"
+    quotient = fill(f"(abs({n}) + abs({d}) // 2) // {by} * (sign({{0}}) * sign({{1}}))::HUGEINT", [x, y])
     unit = Sql(f"'0.{1:0{result.scale}d}'::DECIMAL({result.scale}, {result.scale})")
     return sql("(({})::DECIMAL(38, 0) * {})::{}", quotient, unit, duck_type(result))
 
 
-def _unscaled(value: Sql, type_: Decimal) -> Sql:
-    if type_.scale == 0:
-        return sql("{}::HUGEINT", value)
-    unit = Sql(f"{10**type_.scale}::DECIMAL({type_.scale + 1}, 0)")
-    return sql("({} * {})::HUGEINT", value, unit)
-
-
-def _power(exponent: int) -> Sql:
-    return sql("{}::HUGEINT", lit(str(10**exponent)))
+def _unscaled(name: str, type_: Decimal, shift: int) -> str:
+    """Write a template for the digits of a decimal as a whole number, ``shift`` zeros behind them."""
+    digits = f"({name} * {10**type_.scale}::DECIMAL({type_.scale + 1}, 0))" if type_.scale else name
+    return f"({digits}::HUGEINT * '{10**shift}'::HUGEINT)"

@@ -35,16 +35,19 @@ def wrap_bigint(value: Sql) -> Sql:
     return sql("(xor({} & 18446744073709551615, 9223372036854775808) - 9223372036854775808)::BIGINT", value)
 
 
-def cast(value: Sql, source: SqlType, target: SqlType) -> Sql:
-    """Convert a value; ``plan.types.can_cast`` has said that it can be."""
+def cast(value: Sql, source: SqlType, target: SqlType, safe: bool = False) -> Sql:
+    """Convert a value; ``plan.types.can_cast`` has said that it can be.
+
+    ``safe``: give NULL instead of raising, between types that are no ARRAY, MAP or STRUCT.
+    """
     if source == target:
         return value
     if target == s.STRING:
         return text_of(value, source)
     if source == s.STRING:
-        return _from_text(value, target)
+        return _from_text(value, target, safe)
     if source.is_numeric:
-        return _from_number(value, source, target)
+        return _from_number(value, source, target, safe)
     if isinstance(source, Array) and isinstance(target, Array):
         element = cast(ident("e@"), source.element, target.element)
         return sql("list_transform({}, lambda {}: {})", value, ident("e@"), element)
@@ -79,9 +82,9 @@ def _decimal_overflows(source: Decimal, target: Decimal) -> bool:
     return needed > target.precision - target.scale
 
 
-def _from_number(value: Sql, source: SqlType, target: SqlType) -> Sql:
+def _from_number(value: Sql, source: SqlType, target: SqlType, safe: bool) -> Sql:
     if source == s.DOUBLE:
-        return _from_double(value, target)
+        return _from_double(value, target, safe)
     if isinstance(source, Decimal) and target == s.DOUBLE:
         if source.precision > 15:  # beyond, DuckDB's division by a power of ten rounds twice
             return sql("{}::VARCHAR::DOUBLE", value)
@@ -97,13 +100,18 @@ def _from_number(value: Sql, source: SqlType, target: SqlType) -> Sql:
         if source.precision - source.scale <= 18:
             return sql("trunc({})::BIGINT", value)
         return wrap_bigint(sql("trunc({})::HUGEINT", value))
-    return sql("{}::{}", value, duck_type(target))
+    return _to(value, duck_type(target), safe)
 
 
-def _from_double(value: Sql, target: SqlType) -> Sql:
+def _to(value: Sql, type_: Sql, safe: bool) -> Sql:
+    """Convert as DuckDB does."""
+    return sql("TRY_CAST({} AS {})" if safe else "{}::{}", value, type_)
+
+
+def _from_double(value: Sql, target: SqlType, safe: bool) -> Sql:
     """Convert a DOUBLE: whole numbers saturate as in Java, decimals round the digits that its text shows."""
     if isinstance(target, Decimal):
-        return _digits(sql("{}::VARCHAR", value), target)
+        return _digits(sql("{}::VARCHAR", value), target, safe)
     low, high = (-(2**31), 2**31 - 1) if target == s.INTEGER else (-(2**63), 2**63 - 1)
     template = (
         "CASE WHEN isnan({0}) THEN 0 WHEN {0} >= {1} THEN {2} WHEN {0} <= {3} THEN {4} ELSE trunc({0})::"
@@ -118,53 +126,48 @@ def _whole(value: int, type_: Sql) -> Sql:
     return sql("{}::{}", lit(str(value)), type_)
 
 
-def _from_text(value: Sql, target: SqlType) -> Sql:
+def _from_text(value: Sql, target: SqlType, safe: bool) -> Sql:
     if target == s.BOOLEAN:
         return sql("(lower(trim({})) IN ('true', 'tru', 'tr', 't', 'yes', 'ye', 'y'))", value)
     if target == s.TIMESTAMP:
-        return _timestamp(value)
+        return _timestamp(value, safe)
     if target == s.DATE:
-        return _checked(value, _DATE_TEXT, "(trim({0}) || substr('0000-01-01', length(trim({0})) + 1))::DATE", target)
+        day = Sql("(trim({0}) || substr('0000-01-01', length(trim({0})) + 1))")
+        return _checked(value, _DATE_TEXT, _to(day, Sql("DATE"), safe), target, safe)
     if target == s.TIME:
-        return _checked(value, _TIME_TEXT, "left(trim({0}), 12)::TIME", target)
-    pattern = _INTEGER_TEXT if target in (s.INTEGER, s.BIGINT) else _DECIMAL_TEXT
-    pattern = _DOUBLE_TEXT if target == s.DOUBLE else pattern
-    number = _digits(Sql("trim({0})"), target) if isinstance(target, Decimal) else "trim({0})::" + duck_type(target)
-    return _checked(value, pattern, number, target)
+        return _checked(value, _TIME_TEXT, _to(Sql("left(trim({0}), 12)"), Sql("TIME"), safe), target, safe)
+    if isinstance(target, Decimal):
+        return _checked(value, _DECIMAL_TEXT, _digits(Sql("{0}"), target, safe), target, safe)
+    pattern = _DOUBLE_TEXT if target == s.DOUBLE else _INTEGER_TEXT
+    return _checked(value, pattern, _to(Sql("{0}"), duck_type(target), safe), target, safe)
 
 
-def _digits(text: Sql, target: Decimal) -> Sql:
+def _digits(text: Sql, target: Decimal, safe: bool) -> Sql:
     """Read a decimal; by way of 38 digits, since DuckDB refuses 1e-7 for a type that has no integral digit."""
-    return Sql(f"{text}::DECIMAL(38, {target.scale})::{duck_type(target)}")
+    return _to(_to(text, Sql(f"DECIMAL(38, {target.scale})"), safe), duck_type(target), safe)
 
 
-def _checked(value: Sql, pattern: str, template: str, target: SqlType) -> Sql:
-    """Convert a text that matches a pattern as a whole, and raise for any other."""
+def _checked(value: Sql, pattern: str, template: Sql, target: SqlType, safe: bool) -> Sql:
+    """Convert a text that matches a pattern as a whole; any other raises, or is NULL when ``safe``."""
+    if safe:
+        return sql(
+            "({})", fill(f"CASE WHEN regexp_full_match({{0}}, {{1}}) THEN {template} END", [value, lit(pattern)])
+        )
     whole = f"CASE WHEN regexp_full_match({{0}}, {{1}}) THEN {template} ELSE ({{2}} || {{0}})::{duck_type(target)} END"
     return sql("({})", fill(whole, [value, lit(pattern), lit(f"Cannot convert to {target}: ")]))
 
 
-def _timestamp(value: Sql) -> Sql:
+def _timestamp(value: Sql, safe: bool) -> Sql:
     """Complete a partial timestamp to a whole one with a zone, and read that."""
-    day = r"regexp_extract({0}, '[0-9]{{4}}(-[0-9]{{2}}){{0,2}}')"
-    clock = r"regexp_extract({0}, 'T([0-9:.]*[0-9])?', 1)"
-    zone = r"regexp_extract({0}, 'T.*(Z|[+-].*)', 1)"
-    parts = fill(
-        "struct_pack(d := " + day + ", t := left(" + clock + ", 12), z := " + zone + ")", [sql("trim({})", value)]
+    day = "regexp_extract({0}, '[0-9]{{4}}(-[0-9]{{2}}){{0,2}}')"
+    clock = "left(regexp_extract({0}, 'T([0-9:.]*[0-9])?', 1), 12)"
+    zone = "regexp_extract({0}, 'T.*(Z|[+-].*)', 1)"
+    complete = Sql(
+        f"({day} || substr('0000-01-01', length({day}) + 1) || 'T' || {clock}"
+        f" || substr('00:00:00', length({clock}) + 1) || coalesce(nullif({zone}, ''), 'Z'))"
     )
-    complete = fill(
-        "(({0}.d || substr('0000-01-01', length({0}.d) + 1) || 'T' || {0}.t || substr('00:00:00', length({0}.t) + 1)"
-        " || CASE {0}.z WHEN '' THEN 'Z' ELSE {0}.z END)::TIMESTAMPTZ AT TIME ZONE 'UTC')",
-        [parts],
-    )
-    reason = lit("Cannot convert to TIMESTAMP: ")
-    return sql(
-        "(CASE WHEN regexp_full_match({0}, {1}) THEN {2} ELSE ({3} || {0})::TIMESTAMP END)",
-        value,
-        lit(_TIMESTAMP_TEXT),
-        complete,
-        reason,
-    )
+    moment = sql("{} AT TIME ZONE 'UTC'", _to(complete, Sql("TIMESTAMPTZ"), safe))
+    return _checked(value, _TIMESTAMP_TEXT, moment, s.TIMESTAMP, safe)
 
 
 def _cast_map(value: Sql, source: Map, target: Map) -> Sql:

@@ -34,9 +34,7 @@ def log_errors(names: Names, source: Sql, failed: Sql, message: str) -> Sql:
 
 def attempt(compiled: Compiled) -> Sql:
     """Evaluate an expression to a struct holding its value, NULL when it raises."""
-    if compiled.volatile:  # DuckDB refuses volatile functions inside TRY
-        return sql("struct_pack(v := {})", compiled.sql)
-    return sql("TRY(struct_pack(v := {}))", compiled.sql)
+    return compiled.attempt
 
 
 def compile_filter(node: Filter, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str) -> Stage:
@@ -73,9 +71,7 @@ def compile_project(
     if where is not None:
         rows = sql("(SELECT * FROM {} WHERE NOT vnull AND {})", source, compile_expression(where).sql)
     raising = [name for name, c in (*keys, *values) if c.can_raise]
-    columns = [
-        sql("{} AS {}", attempt(c) if c.can_raise else c.sql, ident(name)) for name, c in (*keys, *values)
-    ]
+    columns = [sql("{} AS {}", attempt(c) if c.can_raise else c.sql, ident(name)) for name, c in (*keys, *values)]
     computed = sql("SELECT {} FROM {}", join(", ", [*meta, *columns]), rows)
     if not raising:
         return Stage((), (sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, computed),), output)
@@ -131,9 +127,7 @@ def compile_table_filter(
             key_list,
             tried,
         ),
-        sql(
-            "DELETE FROM {} s WHERE EXISTS (SELECT 1 FROM {} b WHERE is_last AND {})", state.name, changes, same
-        ),
+        sql("DELETE FROM {} s WHERE EXISTS (SELECT 1 FROM {} b WHERE is_last AND {})", state.name, changes, same),
         sql("INSERT INTO {} SELECT {} FROM {} WHERE is_last AND pass", state.name, key_list, changes),
         sql(
             "CREATE OR REPLACE TEMP TABLE {target} AS SELECT * EXCLUDE (pass, was, is_last)"

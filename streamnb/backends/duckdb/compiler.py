@@ -1,0 +1,291 @@
+"""One typed expression after another as DuckDB SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from streamnb import schema as s
+from streamnb.backends.duckdb.arithmetic import decimal_arithmetic, integer_arithmetic, negate
+from streamnb.backends.duckdb.casts import cast, cast_raises
+from streamnb.backends.duckdb.values import canonical, literal
+from streamnb.duck import EMPTY_STRUCT_FIELD, Sql, field_names, ident, join, lit, sql
+from streamnb.functions.declare import LambdaSql, Piece, fill
+from streamnb.plan import typed as t
+from streamnb.plan.typed import Typed
+from streamnb.schema import Decimal, Map, Struct
+
+__all__ = ["Compiler", "Part"]
+
+_OPERATORS = {
+    "=": Sql("="),
+    "<>": Sql("<>"),
+    "<": Sql("<"),
+    "<=": Sql("<="),
+    ">": Sql(">"),
+    ">=": Sql(">="),
+    "IS DISTINCT FROM": Sql("IS DISTINCT FROM"),
+    "IS NOT DISTINCT FROM": Sql("IS NOT DISTINCT FROM"),
+    "+": Sql("+"),
+    "-": Sql("-"),
+    "*": Sql("*"),
+    "/": Sql("/"),
+    "%": Sql("%"),
+}
+_NEVER_NULL = (t.TypedComparison, t.TypedBetween, t.TypedIn, t.TypedLike, t.TypedIsNull)
+_RAISING_IS_NULL = ("IFNULL", "COALESCE")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The SQL of a node, whether it can raise, and whether it is volatile."""
+
+    sql: Sql
+    can_raise: bool = False
+    volatile: bool = False
+
+
+def _built(whole: Sql, parts: Sequence[Part], raises: bool = False) -> Part:
+    return Part(whole, raises or any(p.can_raise for p in parts), any(p.volatile for p in parts))
+
+
+class Compiler:
+    """Writes one expression.
+
+    ``params`` holds the SQL of the lambda parameters around it. ``safe``: casts and divisions give NULL instead of
+    raising.
+    """
+
+    def __init__(self, params: Mapping[str, Sql] | None = None, safe: bool = False) -> None:
+        self._params = params or {}
+        self._safe = safe
+
+    def compile(self, typed: Typed) -> Part:
+        """Write one node."""
+        return _RULES[type(typed)](self, typed)
+
+    def predicate(self, typed: Typed) -> Part:
+        """Write a condition of which only the truth matters."""
+        if isinstance(typed, t.TypedLogical) and not self.compile(typed.right).can_raise:
+            left, right = self.predicate(typed.left), self.predicate(typed.right)
+            return _built(sql("({} {} {})", left.sql, Sql(typed.op), right.sql), [left, right])
+        if isinstance(typed, t.TypedComparison | t.TypedBetween | t.TypedIn | t.TypedLike):
+            return self.bare(typed)
+        return self.compile(typed)
+
+    def _literal(self, e: t.TypedLiteral) -> Part:
+        return Part(literal(e.value, e.type))
+
+    def _param(self, e: t.TypedParam) -> Part:
+        return Part(self._params[e.name])
+
+    # Parts of arrays, maps and structs
+
+    def _field(self, e: t.TypedField) -> Part:
+        base = self.compile(e.base)
+        assert isinstance(e.base.type, Struct)
+        at = [f.name for f in e.base.type.fields].index(e.name)
+        return _built(sql("struct_extract({}, {})", base.sql, lit(field_names(e.base.type)[at])), [base])
+
+    def _element(self, e: t.TypedElement) -> Part:
+        base, index = self.compile(e.base), self.compile(e.index)
+        return _built(sql("list_extract({}, {})", base.sql, index.sql), [base, index])
+
+    def _map_value(self, e: t.TypedMapValue) -> Part:
+        base, key = self.compile(e.base), self.compile(e.key)
+        return _built(sql("map_extract_value({}, {})", base.sql, key.sql), [base, key])
+
+    def _guarded(self, e: Typed) -> Part:
+        """Write an operand that is NULL where it raises."""
+        part = self.compile(e)
+        if part.can_raise and not part.volatile:
+            return Part(sql("TRY({})", part.sql))
+        return part
+
+    def _array(self, e: t.TypedArray) -> Part:
+        items = [self._guarded(i) for i in e.items]
+        return _built(sql("[{}]", join(", ", [i.sql for i in items])), items)
+
+    def _map(self, e: t.TypedMap) -> Part:
+        """Write a map; as in Java the last of equal keys counts, and a NULL key of text is ``null``."""
+        assert isinstance(e.type, Map)
+        keys, values = [self._guarded(k) for k, _ in e.entries], [self._guarded(v) for _, v in e.entries]
+        names = [sql("coalesce({}, 'null')", k.sql) if e.type.key == s.STRING else k.sql for k in keys]
+        entries = [sql("struct_pack(k := {}, v := {})", k, v.sql) for k, v in zip(names, values, strict=True)]
+        constants = [k.value for k, _ in e.entries if isinstance(k, t.TypedLiteral)]
+        whole = sql("[{}]", join(", ", entries))
+        if len(set(constants)) < len(entries) and len(entries) > 1:
+            whole = fill(
+                "list_filter({0}, lambda x, i: NOT list_contains(list_transform({0}[i + 1:], lambda y: y.k), x.k))",
+                [whole],
+            )
+        return _built(sql("map_from_entries({})", whole), [*keys, *values], e.type.key != s.STRING)
+
+    def _struct(self, e: t.TypedStruct) -> Part:
+        assert isinstance(e.type, Struct)
+        values = [self._guarded(v) for v in e.values]
+        named = [sql("{} := {}", ident(n), v.sql) for n, v in zip(field_names(e.type), values, strict=True)]
+        named = named or [sql("{} := NULL::BOOLEAN", ident(EMPTY_STRUCT_FIELD))]
+        return _built(sql("struct_pack({})", join(", ", named)), values)
+
+    # Operators
+
+    def _negative(self, e: t.TypedNegative) -> Part:
+        operand = self.compile(e.operand)
+        assert e.type is not None
+        return _built(negate(operand.sql, e.type), [operand])
+
+    def _arithmetic(self, e: t.TypedArithmetic) -> Part:
+        left, right = self.compile(e.left), self.compile(e.right)
+        assert e.type is not None and e.left.type is not None and e.right.type is not None
+        divides = e.op in ("/", "%")
+        if isinstance(e.type, Decimal):
+            whole = decimal_arithmetic(e.op, e.type, (left.sql, e.left.type), (right.sql, e.right.type), self._safe)
+            return _built(whole, [left, right], divides or e.type.precision >= 38)
+        if e.type == s.DOUBLE:
+            return _built(sql("({} {} {})", left.sql, _OPERATORS[e.op], right.sql), [left, right])
+        divisor = e.right.value if isinstance(e.right, t.TypedLiteral) and isinstance(e.right.value, int) else None
+        whole = integer_arithmetic(e.op, e.type, left.sql, right.sql, divisor or None, self._safe)
+        return _built(whole, [left, right], divides and not divisor)
+
+    def _concat(self, e: t.TypedConcat) -> Part:
+        left, right = self.compile(e.left), self.compile(e.right)
+        return _built(sql("({} || {})", left.sql, right.sql), [left, right])
+
+    def _comparison(self, e: t.TypedComparison) -> Part:
+        bare = self.bare(e)
+        if "DISTINCT" in e.op:
+            return bare
+        return Part(sql("coalesce({}, false)", bare.sql), bare.can_raise, bare.volatile)
+
+    def _tested(self, e: Typed) -> Part:
+        bare = self.bare(e)
+        return Part(sql("coalesce({}, false)", bare.sql), bare.can_raise, bare.volatile)
+
+    def bare(self, e: Typed) -> Part:
+        """Write a test that is NULL where an operand is."""
+        if isinstance(e, t.TypedComparison):
+            left, right = self._comparable(e.left), self._comparable(e.right)
+            return _built(sql("({} {} {})", left.sql, _OPERATORS[e.op], right.sql), [left, right])
+        if isinstance(e, t.TypedBetween):
+            parts = [self.compile(e.operand), self.compile(e.low), self.compile(e.high)]
+            return _built(sql("({} BETWEEN {} AND {})", *(p.sql for p in parts)), parts)
+        if isinstance(e, t.TypedIn):
+            operand, items = self._comparable(e.operand), [self._comparable(i) for i in e.items]
+            return _built(sql("({} IN ({}))", operand.sql, join(", ", [i.sql for i in items])), [operand, *items])
+        assert isinstance(e, t.TypedLike)
+        operand, pattern = self.compile(e.operand), self.compile(e.pattern)
+        if e.escape is None:
+            return _built(sql("({} LIKE {})", operand.sql, pattern.sql), [operand, pattern])
+        whole = Sql("({0} LIKE {1} ESCAPE {2})")
+        if isinstance(e.pattern, t.TypedLiteral):
+            return _built(sql(whole, operand.sql, pattern.sql, lit(e.escape)), [operand, pattern])
+        # TRY() does not hold DuckDB's error for a pattern that ends with the escape character
+        odd = "(length({1}) - length(rtrim({1}, {2}))) % 2 = 1"
+        checked = f"(CASE WHEN {odd} THEN ('Like pattern ends with its escape: ' || {{1}})::BOOLEAN ELSE {whole} END)"
+        return _built(fill(checked, [operand.sql, pattern.sql, lit(e.escape)]), [operand, pattern], raises=True)
+
+    def _comparable(self, e: Typed) -> Part:
+        part = self.compile(e)
+        assert e.type is not None
+        return Part(canonical(part.sql, e.type), part.can_raise, part.volatile)
+
+    def _logical(self, e: t.TypedLogical) -> Part:
+        """Write AND or OR; a right side that may raise is evaluated only where the left one leaves it open."""
+        left, right = self.compile(e.left), self.compile(e.right)
+        op = Sql(e.op)
+        if not right.can_raise:
+            return _built(sql("({} {} {})", left.sql, op, right.sql), [left, right])
+        decided = lit(e.op == "OR")
+        if isinstance(e.left, _NEVER_NULL):
+            arms = (right.sql, decided) if e.op == "AND" else (decided, right.sql)
+            return _built(sql("(CASE WHEN {} THEN {} ELSE {} END)", left.sql, *arms), [left, right])
+        whole = sql(
+            "(CASE {0} WHEN {1} THEN {1} WHEN {2} THEN {3} ELSE (NULL::BOOLEAN {4} {3}) END)",
+            left.sql,
+            decided,
+            lit(e.op != "OR"),
+            right.sql,
+            op,
+        )
+        return _built(whole, [left, right])
+
+    def _not(self, e: t.TypedNot) -> Part:
+        operand = self.compile(e.operand)
+        return _built(sql("(NOT {})", operand.sql), [operand])
+
+    def _is_null(self, e: t.TypedIsNull) -> Part:
+        operand = self.compile(e.operand)
+        test = Sql("IS NOT NULL") if e.negated else Sql("IS NULL")
+        return _built(sql("({} {})", operand.sql, test), [operand])
+
+    # Conversions and calls
+
+    def _cast(self, e: t.TypedCast) -> Part:
+        operand = self.compile(e.operand)
+        assert e.type is not None and e.operand.type is not None
+        return _built(
+            cast(operand.sql, e.operand.type, e.type, self._safe), [operand], cast_raises(e.operand.type, e.type)
+        )
+
+    def _case(self, e: t.TypedCase) -> Part:
+        whens = [(self.predicate(c), self.compile(r)) for c, r in e.whens]
+        default = self.compile(e.default) if e.default is not None else Part(lit(None))
+        arms = [sql("WHEN {} THEN {}", c.sql, r.sql) for c, r in whens]
+        whole = sql("(CASE {} ELSE {} END)", join(" ", arms), default.sql)
+        return _built(whole, [*(p for pair in whens for p in pair), default])
+
+    def _at_time_zone(self, e: t.TypedAtTimeZone) -> Part:
+        operand, zone = self.compile(e.operand), self.compile(e.zone)
+        return _built(sql("(({} AT TIME ZONE 'UTC') AT TIME ZONE {})", operand.sql, zone.sql), [operand, zone], True)
+
+    def _call(self, e: t.TypedCall) -> Part:
+        pieces: list[Piece] = []
+        parts: list[Part] = []
+        for arg in e.args:
+            if isinstance(arg, t.TypedLambda):
+                pieces.append(self._lambda(arg))
+                parts.append(self._with(arg, [ident(p.name) for p in arg.params]))
+                continue
+            part = self._guarded(arg) if e.function.name in _RAISING_IS_NULL else self.compile(arg)
+            pieces.append(part.sql)
+            parts.append(part)
+        whole = _built(e.function.render(pieces), parts, e.function.can_raise)
+        return Part(whole.sql, whole.can_raise, whole.volatile or e.function.volatile)
+
+    def _lambda(self, e: t.TypedLambda) -> LambdaSql:
+        names = tuple(ident(p.name) for p in e.params)
+        return LambdaSql(names, lambda params: self._with(e, params).sql)
+
+    def _with(self, e: t.TypedLambda, params: Sequence[Sql]) -> Part:
+        known = {p.name: piece for p, piece in zip(e.params, params, strict=True)}
+        return Compiler({**self._params, **known}, self._safe).compile(e.body)
+
+
+_RULES: dict[type[Any], Callable[[Compiler, Any], Part]] = {
+    t.TypedLiteral: Compiler._literal,
+    t.TypedColumn: lambda c, e: Part(ident(e.column)),
+    t.TypedParam: Compiler._param,
+    t.TypedField: Compiler._field,
+    t.TypedElement: Compiler._element,
+    t.TypedMapValue: Compiler._map_value,
+    t.TypedArray: Compiler._array,
+    t.TypedMap: Compiler._map,
+    t.TypedStruct: Compiler._struct,
+    t.TypedNegative: Compiler._negative,
+    t.TypedArithmetic: Compiler._arithmetic,
+    t.TypedConcat: Compiler._concat,
+    t.TypedComparison: Compiler._comparison,
+    t.TypedBetween: Compiler._tested,
+    t.TypedIn: Compiler._tested,
+    t.TypedLike: Compiler._tested,
+    t.TypedLogical: Compiler._logical,
+    t.TypedNot: Compiler._not,
+    t.TypedIsNull: Compiler._is_null,
+    t.TypedCast: Compiler._cast,
+    t.TypedCase: Compiler._case,
+    t.TypedAtTimeZone: Compiler._at_time_zone,
+    t.TypedCall: Compiler._call,
+    t.TypedUnit: lambda c, e: Part(lit(e.unit)),
+}
