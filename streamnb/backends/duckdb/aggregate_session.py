@@ -1,10 +1,11 @@
 """GROUP BY in session windows as the statements of one micro-batch.
 
 Theory of operation. A record joins every session of its group that lies within the gap and is still in the store (by
-the stream time before the record); they become one session, the old ones leave tombstones. A group is *plain* in a
-batch when its records come in order of time, none is late, and none is older than the end of its newest session: a
-record can then touch that one session only, so that sessions are runs between breaks, and all groups are worked out at
-once. The other groups go in rounds, one record of each group a round, by the rule itself.
+the stream time before the record); they become one session, the old ones leave tombstones. The records of a batch and
+the stored sessions of their groups fall into *islands*, more than a gap apart: nothing crosses from one to another. An
+island is *plain* when each of its records, as it arrives, touches the one session that the island has so far, alive and
+in time. Then the session just grows, and all plain islands are worked out at once. The others go in rounds, one record
+of each island a round, by the rule itself.
 
 Changes gather in the table ``o``: (ord, kind 0 tombstone or 1 row, window, prev = the same window was shown before).
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamnb.backends.duckdb.aggregate_layout import GROUPED, RUNNING, Layout, comma
+from streamnb.backends.duckdb.aggregate_layout import CHUNK_ROWS, GROUPED, RUNNING, Layout, comma
 from streamnb.backends.duckdb.aggregate_time import advance_clock, late_count
 from streamnb.backends.duckdb.operator import Repeat, Stage
 from streamnb.duck import Sql, ident, join, lit, sql
@@ -31,7 +32,6 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
     steps: list[Sql | Repeat] = [
         *layout.evaluate(source),
         _timed_records(layout, source),
-        _heads(layout, layout.table("t")),
         _placed_records(layout),
         _empty_outputs(layout),
         sql("CREATE OR REPLACE TEMP TABLE {} (ord HUGEINT)", layout.table("l")),
@@ -42,7 +42,7 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
             Repeat(
                 sql("SELECT max(ch) + 1 FROM {} WHERE plain", records),
                 sql("CREATE OR REPLACE TEMP TABLE {} AS {} AND ch = ? - 1", piece, plain),
-                (_heads(layout, piece), *_plain_steps(layout, sql("SELECT * FROM {}", piece))),
+                tuple(_plain_steps(layout, sql("SELECT * FROM {}", piece))),
             )
         )
     else:
@@ -90,52 +90,81 @@ def _on(left: str, right: str, columns: Sequence[Sql]) -> Sql:
 
 
 def _timed_records(layout: Layout, source: Sql) -> Sql:
-    """Read the records with the stream time before them (sb) and with them (st), and the time of the group's last."""
+    """Read the records with the stream time before them (sb) and with them (st)."""
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {table} AS SELECT *, (ord >> 32)::BIGINT AS seq, greatest(sb, ts) AS st,"
-        " lag(ts) OVER (PARTITION BY {keys} ORDER BY ord) AS lt FROM (SELECT b.*, greatest(coalesce(c.st, -1),"
-        " max(ts) OVER (PARTITION BY b.part ORDER BY ord ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS sb"
-        " FROM ({records}) b LEFT JOIN {clock} c ON c.part = b.part)",
-        table=layout.table("t"),
-        keys=comma(layout.keys),
-        records=layout.records(source),
-        clock=layout.clock.name,
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, (ord >> 32)::BIGINT AS seq, greatest(sb, ts) AS st FROM (SELECT b.*,"
+        " greatest(coalesce(c.st, -1), max(ts) OVER (PARTITION BY b.part ORDER BY ord ROWS BETWEEN UNBOUNDED PRECEDING"
+        " AND 1 PRECEDING)) AS sb FROM ({}) b LEFT JOIN {} c ON c.part = b.part)",
+        layout.table("t"),
+        layout.records(source),
+        layout.clock.name,
     )
 
 
-def _heads(layout: Layout, records: Sql) -> Sql:
-    """Look up the newest session of each group among the records."""
+def _islands(layout: Layout) -> Sql:
+    """Select records and live sessions (ord is null) as intervals, with their island's number within the group."""
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT s.rowid AS rid, s.* FROM {} s SEMI JOIN {} t ON {}"
-        " QUALIFY row_number() OVER (PARTITION BY {} ORDER BY we DESC, ws DESC) = 1",
-        layout.table("h"),
-        layout.rows.name,
-        records,
-        _on("s", "t", layout.keys),
-        comma([sql("s.{}", k) for k in layout.keys]),
+        "SELECT *, sum(brk) OVER ({over} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS isl FROM (SELECT *, CASE"
+        " WHEN lo > max(hi) OVER ({over} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + {gap} THEN 1 ELSE 0 END AS"
+        " brk FROM (SELECT {keys}, ord, ts AS lo, ts AS hi, sb, st, NULL::BIGINT AS rid FROM {timed} UNION ALL SELECT"
+        " {stored}, NULL, s.ws, s.we, NULL, NULL, s.rowid FROM {rows} s JOIN (SELECT {keys}, min(sb) AS sb FROM {timed}"
+        " GROUP BY {keys}) g ON {on} WHERE s.we > g.sb - {kept}))",
+        over=sql("PARTITION BY {} ORDER BY lo, hi, ord NULLS FIRST, rid", comma(layout.keys)),
+        gap=lit(layout.window.size_ms),
+        kept=_kept_ms(layout),
+        keys=comma(layout.keys),
+        stored=comma([sql("s.{}", k) for k in layout.keys]),
+        timed=layout.table("t"),
+        rows=layout.rows.name,
+        on=_on("s", "g", layout.keys),
     )
 
 
 def _placed_records(layout: Layout) -> Sql:
-    """Find the plain groups, the breaks between their sessions, and each record's round within its group."""
-    window = layout.window
-    group = comma(layout.keys)
-    chunk = [sql("(row_number() OVER (PARTITION BY {} ORDER BY ord) - 1) // 256 AS ch", group)]
+    """Find each record's island, whether the island is plain, and the record's round within it."""
+    island = comma([*layout.keys, Sql("isl")])
+    chunk = sql(", (row_number() OVER (PARTITION BY {} ORDER BY ord) - 1) // {} AS ch", island, lit(CHUNK_ROWS))
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {table} AS SELECT *, sum(brk) OVER running AS isl, row_number() OVER running AS rnd{ch}"
-        " FROM (SELECT *, bool_and(ts >= coalesce(pe, ts) AND ts + {gap} + {grace} > sb) OVER (PARTITION BY {group}) AS"
-        " plain, CASE WHEN pe >= ts - {gap} AND pe > sb - {kept} THEN 0 ELSE 1 END AS brk FROM (SELECT t.*,"
-        " coalesce(t.lt, h.we) AS pe FROM {timed} t LEFT JOIN {heads} h ON {on}))"
-        " WINDOW running AS (PARTITION BY {group} ORDER BY ord ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
+        "CREATE OR REPLACE TEMP TABLE {table} AS SELECT t.*, p.isl, p.plain, p.rnd{piece} FROM {timed} t JOIN (SELECT *,"
+        " row_number() OVER (PARTITION BY {island} ORDER BY ord) AS rnd{chunk} FROM (SELECT *, bool_and(good) OVER (PARTITION BY"
+        " {island}) AS plain FROM (SELECT *, (stored <= 1 AND coalesce(plo <= lo + {gap} AND phi >= lo - {gap} AND"
+        " phi > sb - {kept}, true) AND greatest(phi, lo) >= st - {grace} - {gap}) OR ord IS NULL AS good FROM (SELECT *,"
+        " min(lo) OVER before AS plo, max(hi) OVER before AS phi, count(rid) OVER (PARTITION BY {island}) AS stored"
+        " FROM ({islands}) WINDOW before AS (PARTITION BY {island} ORDER BY ord NULLS FIRST, rid ROWS BETWEEN UNBOUNDED"
+        " PRECEDING AND 1 PRECEDING)))) WHERE ord IS NOT NULL) p USING (ord)",
         table=layout.table("r"),
-        ch=sql(", {}", comma(chunk)) if layout.chunked else Sql(""),
-        gap=lit(window.size_ms),
-        grace=lit(window.grace_ms),
-        kept=_kept_ms(layout),
-        group=group,
         timed=layout.table("t"),
-        heads=layout.table("h"),
-        on=_on("t", "h", layout.keys),
+        piece=Sql(", p.ch") if layout.chunked else Sql(""),
+        chunk=chunk if layout.chunked else Sql(""),
+        island=island,
+        islands=_islands(layout),
+        gap=lit(layout.window.size_ms),
+        grace=lit(layout.window.grace_ms),
+        kept=_kept_ms(layout),
+    )
+
+
+def _heads(layout: Layout, records: Sql) -> Sql:
+    """Look up the session that each island has so far: the one its first record touches."""
+    return sql(
+        "CREATE OR REPLACE TEMP TABLE {head} AS SELECT s.rowid AS rid, s.*, f.isl FROM {rows} s JOIN (SELECT {keys}, isl,"
+        " arg_min(ts, ord) AS ts, arg_min(sb, ord) AS sb FROM ({records}) GROUP BY {keys}, isl) f ON {on} AND {touch}",
+        head=layout.table("h"),
+        rows=layout.rows.name,
+        keys=comma(layout.keys),
+        records=records,
+        on=_on("s", "f", layout.keys),
+        touch=_touches(layout, "f"),
+    )
+
+
+def _touches(layout: Layout, record: str) -> Sql:
+    """Whether a session (s) is in the store and within the gap of a record."""
+    return sql(
+        "s.we >= {record}.ts - {gap} AND s.ws <= {record}.ts + {gap} AND s.we > {record}.sb - {kept}",
+        record=Sql(record),
+        gap=lit(layout.window.size_ms),
+        kept=_kept_ms(layout),
     )
 
 
@@ -173,41 +202,43 @@ def _was_shown(layout: Layout, relation: str) -> Sql:
 
 
 def _plain_steps(layout: Layout, records: Sql) -> list[Sql]:
-    """Work out all plain groups at once: a session is a run of records without a break between them."""
+    """Work out all plain islands at once: each is one session that grows."""
     changed = layout.table("n")
-    identity = [*layout.keys, Sql("isl")]
-    over = sql("PARTITION BY {} ORDER BY ord", comma(identity))
+    island = [*layout.keys, Sql("isl")]
+    over = sql("PARTITION BY {} ORDER BY ord", comma(island))
     if layout.every:
         partial = sql(
-            "SELECT {}, ord, part, min(ts) OVER running AS first, ts AS last, lag(ts) OVER ({over}) AS before,"
-            " first_value(brk) OVER running = 0 AS joins, lead(ord) OVER ({over}) IS NULL AS is_last, {} FROM ({})"
-            " WINDOW running AS ({over} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
-            comma(identity),
+            "SELECT {}, ord, part, min(ts) OVER running AS low, max(ts) OVER running AS high, min(ts) OVER earlier AS plow,"
+            " max(ts) OVER earlier AS phigh, lead(ord) OVER ({over}) IS NULL AS is_last, {} FROM ({}) WINDOW running AS"
+            " ({over} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), earlier AS ({over} ROWS BETWEEN UNBOUNDED"
+            " PRECEDING AND 1 PRECEDING)",
+            comma(island),
             comma(layout.partials(RUNNING)),
             records,
             over=over,
         )
     else:
         partial = sql(
-            "SELECT {0}, max(ord) AS ord, max(part) AS part, min(ts) AS first, max(ts) AS last, NULL::BIGINT AS before,"
-            " arg_min(brk, ord) = 0 AS joins, true AS is_last, {1} FROM ({2}) GROUP BY {0}",
-            comma(identity),
+            "SELECT {0}, max(ord) AS ord, max(part) AS part, min(ts) AS low, max(ts) AS high, NULL::BIGINT AS plow,"
+            " NULL::BIGINT AS phigh, true AS is_last, {1} FROM ({2}) GROUP BY {0}",
+            comma(island),
             comma(layout.partials(GROUPED)),
             records,
         )
     merged = sql(
-        "SELECT {}, p.ord, p.part, p.is_last, s.rid, coalesce(s.ws, p.first) AS ws, p.last AS we,"
-        " coalesce(p.before, s.we) AS ended, {}, {} FROM ({}) p LEFT JOIN {} s ON {} AND p.joins",
-        comma([sql("p.{}", c) for c in identity]),
+        "SELECT {}, p.ord, p.part, p.is_last, s.rid, least(s.ws, p.low) AS ws, greatest(s.we, p.high) AS we,"
+        " least(s.ws, p.plow) AS pws, greatest(s.we, p.phigh) AS pwe, {}, {} FROM ({}) p LEFT JOIN {} s ON {}",
+        comma([sql("p.{}", c) for c in island]),
         _was_shown(layout, "s"),
         comma(layout.merges()),
         partial,
         layout.table("h"),
-        _on("s", "p", layout.keys),
+        _on("s", "p", island),
     )
     before = sql("coalesce(lag(pass) OVER ({}), was_shown)", over) if layout.every else Sql("was_shown")
-    same = Sql("ws = ended AND ended = we") if layout.every else Sql("ended = we")
+    same = Sql("pws = ws AND pwe = we AND ws = we" if layout.every else "pws = ws AND pwe = we")
     return [
+        _heads(layout, records),
         sql(
             "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, {} AS before, coalesce({}, false) AS same FROM ({})",
             changed,
@@ -215,17 +246,32 @@ def _plain_steps(layout: Layout, records: Sql) -> list[Sql]:
             same,
             _judge(layout, merged),
         ),
-        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", layout.rows.name, changed),
+        sql(
+            "DELETE FROM {rows} WHERE rowid IN (SELECT rid FROM {n} UNION ALL {equal})",
+            rows=layout.rows.name,
+            n=changed,
+            equal=_equal(layout, sql("(SELECT * FROM {} WHERE is_last)", changed)),
+        ),
         _write(layout, sql("{} WHERE is_last", changed)),
         *([] if layout.spec.emit_final else [_plain_outputs(layout, changed)]),
     ]
 
 
+def _equal(layout: Layout, changed: Sql) -> Sql:
+    """Find the stored rows that a new session replaces although it did not touch them: those past their retention."""
+    return sql(
+        "SELECT s.rowid FROM {} s JOIN {} n ON {}",
+        layout.rows.name,
+        changed,
+        _on("s", "n", [*layout.keys, Sql("ws"), Sql("we")]),
+    )
+
+
 def _plain_outputs(layout: Layout, changed: Sql) -> Sql:
     keys, values = layout.keys, layout.shape.value_columns()
     return sql(
-        "INSERT INTO {} BY NAME SELECT ord, 0 AS kind, ws, ended AS we, true AS vnull, true AS prev, {} FROM {}"
-        " WHERE ended IS NOT NULL AND NOT same AND before UNION ALL BY NAME SELECT ord, 1 AS kind, ws, we,"
+        "INSERT INTO {} BY NAME SELECT ord, 0 AS kind, pws AS ws, pwe AS we, true AS vnull, true AS prev, {} FROM {}"
+        " WHERE pwe IS NOT NULL AND NOT same AND before UNION ALL BY NAME SELECT ord, 1 AS kind, ws, we,"
         " NOT pass AS vnull, same AND before AS prev, {}, {} FROM {} WHERE pass OR (same AND before)",
         layout.table("o"),
         comma(keys),
@@ -241,38 +287,21 @@ def _if_passed(values: Sequence[Sql]) -> list[Sql]:
 
 
 def _rounds(layout: Layout) -> Repeat:
-    """Take the other groups record by record: one record of each group a round."""
-    window, rows = layout.window, layout.rows.name
+    """Take the other islands record by record: one record of each island a round."""
     current, touched, changed = layout.table("c"), layout.table("q"), layout.table("n")
-    limits = {"gap": lit(window.size_ms), "grace": lit(window.grace_ms), "kept": _kept_ms(layout)}
-    find = sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT s.rowid AS rid, s.* FROM {} s JOIN {} c ON {}"
-        " AND s.we >= c.ts - {gap} AND s.ws <= c.ts + {gap} AND s.we > c.sb - {kept}",
-        touched,
-        rows,
-        current,
-        _on("s", "c", layout.keys),
-        **limits,
-    )
-    state = layout.rows
-    replaced = sql(
-        "SELECT q.rid FROM {touched} q JOIN {changed} n ON {on} UNION ALL SELECT s.rowid FROM {rows} s JOIN {changed} n"
-        " ON {same} AND s.ws = n.ws AND s.we = n.we",
-        touched=touched,
-        changed=changed,
-        on=_on("q", "n", layout.keys),
-        rows=state.name,
-        same=_on("s", "n", layout.keys),
-    )
+    records, rows = layout.table("r"), layout.rows.name
     return Repeat(
-        sql("SELECT max(rnd) FROM {} WHERE NOT plain", layout.table("r")),
-        sql(
-            "CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM {} WHERE NOT plain AND rnd = ?",
-            current,
-            layout.table("r"),
-        ),
+        sql("SELECT max(rnd) FROM {} WHERE NOT plain", records),
+        sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM {} WHERE NOT plain AND rnd = ?", current, records),
         (
-            find,
+            sql(
+                "CREATE OR REPLACE TEMP TABLE {} AS SELECT s.rowid AS rid, s.*, c.ord FROM {} s JOIN {} c ON {} AND {}",
+                touched,
+                rows,
+                current,
+                _on("s", "c", layout.keys),
+                _touches(layout, "c"),
+            ),
             _merge_touched(layout, touched, current),
             sql(
                 "INSERT INTO {} SELECT ord FROM {} WHERE ord NOT IN (SELECT ord FROM {})",
@@ -280,7 +309,13 @@ def _rounds(layout: Layout) -> Repeat:
                 current,
                 changed,
             ),
-            sql("DELETE FROM {} WHERE rowid IN ({})", rows, replaced),
+            sql(
+                "DELETE FROM {} WHERE rowid IN (SELECT q.rid FROM {} q SEMI JOIN {n} n USING (ord) UNION ALL {})",
+                rows,
+                touched,
+                _equal(layout, changed),
+                n=changed,
+            ),
             _write(layout, changed),
             *([] if layout.spec.emit_final else [_round_outputs(layout, touched, changed)]),
         ),
@@ -296,26 +331,24 @@ def _merge_touched(layout: Layout, touched: Sql, current: Sql) -> Sql:
         combined += [sql("{} AS {}", v, n) for v, n in zip(values, layout.parts_of(i, "a"), strict=True)]
     point = Sql("bool_or(shown AND ws = we)") if layout.tracks_shown else Sql("bool_or(ws = we)")
     old = sql(
-        "SELECT {0}, min(ws) AS low, max(we) AS high, {1} AS point, {2} FROM {3} GROUP BY {0}",
-        comma(layout.keys),
+        "SELECT ord, min(ws) AS low, max(we) AS high, {} AS point, {} FROM {} GROUP BY ord",
         point,
         comma(combined),
         touched,
     )
     partial = sql(
-        "SELECT {0}, max(ord) AS ord, max(part) AS part, max(ts) AS at, max(st) AS st, {1} FROM {2} GROUP BY {0}",
+        "SELECT {0}, ord, max(part) AS part, max(ts) AS at, max(st) AS st, {1} FROM {2} GROUP BY {0}, ord",
         comma(layout.keys),
         comma(layout.partials(GROUPED)),
         current,
     )
     merged = sql(
         "SELECT {}, p.ord, p.part, least(p.at, s.low) AS ws, greatest(p.at, s.high) AS we, coalesce(s.point, false) AS"
-        " point, {} FROM ({}) p LEFT JOIN ({}) s ON {} WHERE greatest(p.at, s.high) >= p.st - {}",
+        " point, {} FROM ({}) p LEFT JOIN ({}) s USING (ord) WHERE greatest(p.at, s.high) >= p.st - {}",
         comma([sql("p.{}", k) for k in layout.keys]),
         comma(layout.merges()),
         partial,
         old,
-        _on("s", "p", layout.keys),
         lit(window.grace_ms + window.size_ms),
     )
     return sql(
@@ -330,13 +363,12 @@ def _round_outputs(layout: Layout, touched: Sql, changed: Sql) -> Sql:
     keys = layout.keys
     return sql(
         "INSERT INTO {o} BY NAME SELECT n.ord, 0 AS kind, q.ws, q.we, true AS vnull, true AS prev, {qk} FROM {q} q"
-        " JOIN {n} n ON {on} WHERE NOT (q.ws = q.we AND n.ws = n.we){shown} UNION ALL BY NAME SELECT ord, 1 AS kind, ws,"
+        " JOIN {n} n USING (ord) WHERE NOT (q.ws = q.we AND n.ws = n.we){shown} UNION ALL BY NAME SELECT ord, 1 AS kind, ws,"
         " we, NOT pass AS vnull, same AS prev, {k}, {v} FROM {n} WHERE pass OR same",
         o=layout.table("o"),
         qk=comma([sql("q.{}", k) for k in keys]),
         q=touched,
         n=changed,
-        on=_on("q", "n", keys),
         shown=shown,
         k=comma(keys),
         v=comma(_if_passed(layout.shape.value_columns())),
