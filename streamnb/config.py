@@ -10,13 +10,13 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from streamnb.errors import KsqlStatementError
 
-__all__ = ["SETTINGS", "Setting", "check_setting", "find_setting", "reference_page", "value_of"]
+__all__ = ["ACCEPTED", "SETTINGS", "Setting", "check_setting", "find_setting", "reference_page", "value_of"]
 
 Kind = Literal["text", "integer", "boolean", "choice"]
 
@@ -65,13 +65,6 @@ SETTINGS: tuple[Setting, ...] = (
         unit="bytes",
     ),
     Setting(
-        "max.task.idle.ms",
-        "0",
-        "How long a query with several inputs waits for one that has no record yet, before it goes on without it.",
-        kind="integer",
-        unit="ms",
-    ),
-    Setting(
         "ksql.service.id",
         "default_",
         "The name of the pipeline. A second engine with the same name on the same Kafka is refused.",
@@ -111,19 +104,44 @@ SETTINGS: tuple[Setting, ...] = (
         kind="integer",
         least=1,
     ),
-    Setting(
-        "ksql.fail.on.deserialization.error",
-        "false",
-        "Whether a record that cannot be decoded stops its query; otherwise it goes to the processing log.",
-        kind="boolean",
-    ),
-    Setting(
-        "ksql.timestamp.throw.on.invalid",
-        "false",
-        "Whether a record without a valid timestamp stops its query; otherwise it goes to the processing log.",
-        kind="boolean",
-    ),
 )
+
+_ON = ("true",)
+_OFF = ("false",)
+
+ACCEPTED: tuple[Setting, ...] = (
+    Setting(
+        "processing.guarantee",
+        "exactly_once_v2",
+        "Every query is exactly once.",
+        kind="choice",
+        choices=("exactly_once_v2", "exactly_once", "exactly_once_beta", "at_least_once"),
+    ),
+    Setting("num.stream.threads", "1", "One thread runs all queries, DuckDB uses the cores.", kind="integer", least=1),
+    Setting("num.standby.replicas", "0", "The state is in the pipeline's file.", kind="integer"),
+    Setting("topology.optimization", "none", "There is no topology of Kafka Streams."),
+    Setting(
+        "__emit.interval.ms.kstreams.windowed.aggregation__",
+        "0",
+        "Final results of windows come with the record that closes them.",
+        kind="integer",
+        unit="ms",
+    ),
+    Setting("max.task.idle.ms", "0", "A query waits for records that are known to be there only.", kind="integer"),
+    Setting("ksql.new.query.planner.enabled", "false", "There is one planner.", kind="boolean"),
+    Setting("ksql.create.or.replace.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.insert.into.values.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.variable.substitution.enable", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.lambdas.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.headers.columns.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.query.pull.table.scan.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.query.pull.range.scan.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.query.pull.limit.clause.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.query.pull.stream.enabled", "true", "Cannot be switched off.", kind="choice", choices=_ON),
+    Setting("ksql.fail.on.deserialization.error", "false", "Cannot be switched on.", kind="choice", choices=_OFF),
+    Setting("ksql.timestamp.throw.on.invalid", "false", "Cannot be switched on.", kind="choice", choices=_OFF),
+)
+"""Settings of ksqlDB that its scripts give and that change nothing here; other values are refused."""
 
 _PREFIX = "ksql.streams."
 _FUNCTION_SETTING = re.compile(r"ksql\.functions\.[a-z0-9_]+\.[a-z0-9_.]+\Z")
@@ -135,7 +153,7 @@ def find_setting(name: str) -> Setting | None:
     Raises: KsqlStatementError when there is no such setting; the hint names the nearest ones.
     """
     plain = name.strip().lower().removeprefix(_PREFIX)
-    found = next((s for s in SETTINGS if s.name == plain), None)
+    found = next((s for s in (*SETTINGS, *ACCEPTED) if s.name == plain), None)
     if found is None and not _FUNCTION_SETTING.match(plain):
         close = difflib.get_close_matches(plain, [s.name for s in SETTINGS], n=2, cutoff=0.5)
         raise KsqlStatementError(
@@ -181,7 +199,7 @@ def _choices(setting: Setting) -> tuple[str, ...]:
 
 def value_of(config: Mapping[str, str], name: str) -> str | int | bool | None:
     """Read a setting from checked ones, falling back to its default: an int, a bool, or text as its kind says."""
-    setting = next(s for s in SETTINGS if s.name == name)
+    setting = next(s for s in (*SETTINGS, *ACCEPTED) if s.name == name)
     text = config.get(name, setting.default)
     if text is None:
         return None
@@ -199,14 +217,23 @@ def reference_page() -> str:
         "`ksql.streams.` may stand before a name. `UNSET 'name';` brings the default back. A setting applies to the",
         "statements after it. Made by `make docs` from `streamnb/config.py`.",
         "",
-        "| setting | default | values | meaning |",
-        "|---|---|---|---|",
+        *_table(SETTINGS),
+        "| `ksql.functions.NAME.SETTING` | | | A setting of a function: `ksql.functions.collect_list.limit`. |",
+        "",
+        "Scripts for ksqlDB give settings that change nothing here. These are accepted, with the values in the table:",
+        "",
+        *_table(ACCEPTED),
     ]
-    for setting in SETTINGS:
+    return "\n".join(lines) + "\n"
+
+
+def _table(settings: Iterable[Setting]) -> list[str]:
+    lines = ["| setting | default | values | meaning |", "|---|---|---|---|"]
+    for setting in settings:
         default = "unset" if setting.default is None else f"`{setting.default}`" if setting.default else "empty"
         values = " or ".join(f"`{choice}`" for choice in _choices(setting)) or setting.unit or setting.kind
         lines.append(f"| `{setting.name}` | {default} | {values} | {setting.meaning} |")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamnb.config import SETTINGS, check_setting, reference_page, value_of
+from streamnb.config import ACCEPTED, SETTINGS, check_setting, reference_page, value_of
 from streamnb.errors import KsqlStatementError
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "settings.md"
@@ -16,8 +16,14 @@ def test_every_setting_is_documented_on_the_reference_page() -> None:
     assert PAGE.read_text() == reference_page(), "run `make docs`"
 
 
+def test_every_setting_with_an_effect_is_read_somewhere() -> None:
+    package = PAGE.parent.parent.parent / "streamnb"
+    code = "".join(path.read_text() for path in package.rglob("*.py") if path.name != "config.py")
+    assert [setting.name for setting in SETTINGS if f'"{setting.name}"' not in code] == []
+
+
 def test_every_default_is_a_valid_value() -> None:
-    given = {setting.name: setting.default for setting in SETTINGS if setting.default is not None}
+    given = {setting.name: setting.default for setting in (*SETTINGS, *ACCEPTED) if setting.default is not None}
     assert {name: check_setting(name, value) for name, value in given.items()} == {n: (n, v) for n, v in given.items()}
 
 
@@ -44,7 +50,8 @@ def test_unknown_setting_is_refused_with_the_nearest_one() -> None:
         ("auto.offset.reset", "first", "give latest or earliest"),
         ("max.batch.records", "0", "give a whole number of at least 1"),
         ("max.batch.records", "many", "give a whole number of at least 1"),
-        ("ksql.timestamp.throw.on.invalid", "yes", "give true or false"),
+        ("ksql.persistence.wrap.single.values", "yes", "give true or false"),
+        ("ksql.timestamp.throw.on.invalid", "true", "give false"),
     ],
 )
 def test_value_of_the_wrong_kind_is_refused(name: str, value: str, hint: str) -> None:
@@ -54,8 +61,8 @@ def test_value_of_the_wrong_kind_is_refused(name: str, value: str, hint: str) ->
 
 
 def test_value_has_the_type_of_its_kind_and_falls_back_to_the_default() -> None:
-    config = {"max.batch.records": "7", "ksql.timestamp.throw.on.invalid": "true"}
+    config = {"max.batch.records": "7", "ksql.persistence.wrap.single.values": "true"}
     assert value_of(config, "max.batch.records") == 7
-    assert value_of(config, "ksql.timestamp.throw.on.invalid") is True
+    assert value_of(config, "ksql.persistence.wrap.single.values") is True
     assert value_of(config, "auto.offset.reset") == "latest"
     assert value_of(config, "ksql.sink.partitions") is None
