@@ -57,7 +57,8 @@ def connect(url: str = "memory://", *, clock: Clock | None = None, **settings: o
 class Workspace:
     """An open pipeline. Its queries run until ``close``; a file keeps them, and they go on when it is opened again."""
 
-    def __init__(self, url: str, *, clock: Clock, settings: Mapping[str, object]) -> None:
+    def __init__(self, url: str, *, clock: Clock, settings: Mapping[str, object], start: bool = True) -> None:
+        """Open a pipeline as ``connect`` does; without ``start`` the caller runs the queries, as the case runner does."""
         given = {name.replace("_", ".") if "." not in name else name: str(value) for name, value in settings.items()}
         given = dict(check_setting(name, value) for name, value in given.items())
         self.url = url
@@ -72,7 +73,8 @@ class Workspace:
             self._pipeline.outside.close()
             self._pipeline.store.close()
             raise
-        self._pipeline.engine.start()
+        if start:
+            self._pipeline.engine.start()
         _open.add(self)
 
     @property
