@@ -25,7 +25,7 @@ _SLICE = (
 _TEXTS = "list_transform({0}, lambda item: coalesce(item::VARCHAR, 'null'))"
 _JOIN = f"array_to_string({_TEXTS}, ',')"
 _JOIN_BY = (
-    f"substring(list_reduce({_TEXTS}, lambda all, item: all || coalesce({{1}}, '') || item, ''),"
+    f"substring(list_reduce({_TEXTS}, lambda joined, item: joined || coalesce({{1}}, '') || item, ''),"
     " length(coalesce({1}, '')) + 1)"
 )
 _CONSTANT = re.compile(r"'(?:[^']|'')*'\Z")
