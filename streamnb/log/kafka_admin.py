@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 
 from streamnb.errors import LogError
 from streamnb.log.base import CLEANUPS, Cleanup, TopicInfo, check_topic_name, unknown_topic
-from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, log_error, logger
+from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, learn_leaders, log_error, logger
 from streamnb.log.kafka_url import KafkaUrl
 
 __all__ = ["INTERNAL_PREFIX", "KafkaLog", "KafkaRecord"]
@@ -182,10 +182,15 @@ class KafkaLog:
         if positions is None:
             positions = {part: next_ for part, (_, next_) in self.ends(topic).items()}
         fixed = {"group.id": f"streamnb-print-{self.url.service_id}", "enable.auto.commit": False}
-        fixed |= {"isolation.level": "read_committed", "auto.offset.reset": "earliest"}
+        fixed |= {
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "allow.auto.create.topics": False,
+        }
         with guarded(self.url, f"reading topic {topic}", topic):
             consumer = Consumer(client_settings(self.url, {"fetch.wait.max.ms": 100}, fixed), logger=logger)
             try:
+                learn_leaders(consumer, topic)
                 consumer.assign([TopicPartition(topic, part, offset) for part, offset in positions.items()])
                 while not stop():
                     message = consumer.poll(CALL_SECONDS_MAX)

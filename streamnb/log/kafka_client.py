@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException
 
 from streamnb.errors import LogError
 from streamnb.log.base import unknown_topic
 from streamnb.log.kafka_url import KafkaUrl
 
-__all__ = ["CALL_SECONDS_MAX", "client_settings", "guarded", "is_unreachable", "log_error", "logger"]
+__all__ = ["CALL_SECONDS_MAX", "client_settings", "guarded", "is_unreachable", "learn_leaders", "log_error", "logger"]
 
 CALL_SECONDS_MAX = 0.2
 """The longest that a worker thread stays inside one librdkafka call, so that it can always be stopped."""
@@ -88,6 +88,12 @@ def log_error(url: KafkaUrl, error: KafkaError, doing: str, topic: str | None = 
             hint=detail,
         )
     return LogError(f"{doing} failed at Kafka {url.bootstrap}: {detail}", summary=f"{doing} failed: {detail}")
+
+
+def learn_leaders(consumer: Consumer, topic: str) -> None:
+    """Fetch a topic's metadata before it is assigned: by itself librdkafka may take a second to ask for it."""
+    with suppress(KafkaException):  # then librdkafka learns them in its own time
+        consumer.list_topics(topic, timeout=CALL_SECONDS_MAX)
 
 
 @contextmanager

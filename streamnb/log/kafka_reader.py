@@ -27,7 +27,15 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
 from streamnb.log.buffers import TopicBuffer
-from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, is_unreachable, log_error, logger
+from streamnb.log.kafka_client import (
+    CALL_SECONDS_MAX,
+    client_settings,
+    guarded,
+    is_unreachable,
+    learn_leaders,
+    log_error,
+    logger,
+)
 from streamnb.log.kafka_records import has_errors, to_tables
 from streamnb.log.kafka_url import KafkaUrl
 
@@ -247,6 +255,7 @@ class KafkaReader:
         failpoint("source.seek")
         places = [TopicPartition(topic, part, offset) for part, offset in positions.items()]
         self._unassign(topic, list(positions))
+        learn_leaders(self._consumer, topic)
         self._consumer.incremental_assign(places)
         self._note_topics()
         with self._changed:

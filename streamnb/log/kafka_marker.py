@@ -1,0 +1,109 @@
+"""What the publisher remembers inside Kafka: up to where an outbox is published, and which engine did it last.
+
+Both are written in the same Kafka transaction as the records they speak of: the position as the committed offset of an
+internal consumer group, and a note in an internal topic. The note also outlives the seven days after which
+Kafka forgets the offsets of an idle group, and tells a fenced publisher whether another engine took over.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+
+from streamnb.errors import LogError
+from streamnb.log.kafka_admin import INTERNAL_PREFIX, KafkaLog
+from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, learn_leaders, logger
+from streamnb.log.kafka_url import KafkaUrl
+
+__all__ = ["Marker", "Note"]
+
+READ_SECONDS_MAX = 30.0
+
+
+@dataclass(frozen=True)
+class Note:
+    """The last note: the engine that wrote it, the store it published from, and the next sequence number."""
+
+    engine: str
+    store: str
+    next: int
+
+
+class Marker:
+    """The marker of one service and store. Belongs to the publisher's thread."""
+
+    def __init__(self, url: KafkaUrl, store: str, engine: str) -> None:
+        self._url, self._store, self._engine = url, store, engine
+        self.topic = f"{INTERNAL_PREFIX}{url.service_id}-outbox"
+        fixed = {
+            "group.id": f"{INTERNAL_PREFIX}{url.service_id}-{store}",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": False,
+        }
+        with guarded(url, "reading the outbox marker"):
+            self._consumer = Consumer(client_settings(url, {"fetch.wait.max.ms": 50}, fixed), logger=logger)
+
+    def close(self) -> None:
+        """Close the marker's consumer."""
+        self._consumer.close()
+
+    def create(self) -> None:
+        """Create the marker's topic unless it is there."""
+        log = KafkaLog(self._url)
+        try:
+            if log.topic(self.topic) is None:
+                log.create_topic(self.topic, cleanup="compact")
+        except LogError:
+            if log.topic(self.topic) is None:  # else another engine was faster
+                raise
+        finally:
+            log.close()
+
+    def write_note(self, producer: Producer, next_: int) -> None:
+        """Produce the note; its transaction must also hold ``offsets``."""
+        note = {"engine": self._engine, "store": self._store, "next": next_}
+        producer.produce(self.topic, json.dumps(note).encode(), self._store.encode(), 0)
+
+    def write_offset(self, producer: Producer, next_: int) -> None:
+        """Add the position to the producer's transaction."""
+        offsets = [TopicPartition(self.topic, 0, next_)]
+        producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), CALL_SECONDS_MAX)
+
+    def position(self) -> int:
+        """Read the next sequence number to publish: 0 when nothing of this store was published yet."""
+        place = TopicPartition(self.topic, 0)
+        with guarded(self._url, "reading the outbox marker", self.topic):
+            committed = self._consumer.committed([place], timeout=READ_SECONDS_MAX)[0]
+            noted = [note.next for note in self.notes() if note.store == self._store]
+        return max(committed.offset, 0, *noted)
+
+    def is_taken_over(self) -> bool:
+        """Tell whether the last engine that published for this service is another one."""
+        with guarded(self._url, "reading the outbox marker", self.topic):
+            notes = self.notes()
+        return bool(notes) and notes[-1].engine != self._engine
+
+    def notes(self) -> list[Note]:
+        """Read the committed notes, oldest first: the last one of each store at least, as compaction leaves them."""
+        place = TopicPartition(self.topic, 0, 0)
+        learn_leaders(self._consumer, self.topic)
+        self._consumer.assign([place])
+        deadline = time.monotonic() + READ_SECONDS_MAX
+        notes: list[Note] = []
+        try:
+            while time.monotonic() < deadline:
+                for message in self._consumer.consume(1, CALL_SECONDS_MAX) + self._consumer.consume(500, 0):
+                    error, value = message.error(), message.value()
+                    if error is None and value is not None:
+                        notes.append(Note(**json.loads(value)))
+                    elif error is not None and error.code() == KafkaError._PARTITION_EOF:
+                        return notes
+        finally:
+            self._consumer.unassign()
+        raise LogError(f"the outbox marker of service {self._url.service_id} could not be read in time")
