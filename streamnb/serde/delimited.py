@@ -11,7 +11,7 @@ from streamnb.duck import Sql, duck_type, join, lit, sql
 from streamnb.serde import convert
 from streamnb.serde.base import SCALARS, UNWRAP_SINGLES, FastPath, Features, Side, StrictDecoder, Undecodable
 from streamnb.serde.csv_line import split_line
-from streamnb.serde.json_text import double_text
+from streamnb.serde.json_text import decimal_text, double_text
 
 __all__ = ["DELIMITED", "DelimitedFormat"]
 
@@ -196,6 +196,8 @@ def _cell_text(value: Sql, type_: s.SqlType) -> Sql:
             value,
             double_text(value),
         )
+    if isinstance(type_, s.Decimal):
+        return decimal_text(value, type_)
     if type_ == s.BYTES:
         return sql("to_base64({})", value)
     if type_ == s.DATE:

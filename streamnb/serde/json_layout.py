@@ -162,6 +162,8 @@ def _member(found: _Found, columns: Sequence[s.Column], column: int | None) -> M
 def _read_as(type_: s.SqlType, found: _Found) -> tuple[s.SqlType, bool] | None:
     """Choose the type that ``from_json`` reads a column's value as, and whether it stands in quotes."""
     quoted = found.text.startswith('"')
+    if not (quoted or _fits(type_, found.value)):
+        return None
     if type_ in (s.STRING, s.BYTES):
         return (s.STRING, True) if quoted or found.value is None else None
     if type_ in _INTEGERS:
@@ -170,6 +172,17 @@ def _read_as(type_: s.SqlType, found: _Found) -> tuple[s.SqlType, bool] | None:
         return None
     shape = shape_of(type_, found.value)
     return None if shape is None else (shape, False)
+
+
+def _fits(type_: s.SqlType, value: Any) -> bool:
+    """Tell whether a value that is no text has the kind that a type is read from."""
+    if value is None:
+        return True
+    if isinstance(type_, s.Array):
+        return isinstance(value, list)
+    if isinstance(type_, (s.Map, s.Struct)):
+        return isinstance(value, dict)
+    return isinstance(value, bool) == (type_ == s.BOOLEAN) and isinstance(value, (int, float))
 
 
 def _guessed(value: Any) -> tuple[s.SqlType, bool] | None:
@@ -190,7 +203,7 @@ def _is_usual(found: _Found, type_: s.SqlType) -> bool:
     if type_ == s.STRING:
         return found.text == constant(found.value)
     if type_ == s.DOUBLE:
-        return found.text == repr(float(found.value))
+        return isinstance(found.value, float) and found.text == repr(found.value)
     if isinstance(type_, s.Decimal):
         return len(found.text.partition(".")[2]) == type_.scale
     return True

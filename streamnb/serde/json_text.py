@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from streamnb import schema as s
 from streamnb.duck import Sql, ident, join, lit, sql
 
-__all__ = ["constant", "double_text", "json_text", "plain_json_text"]
+__all__ = ["constant", "decimal_text", "double_text", "json_text", "plain_json_text"]
 
 
 def constant(text: str) -> str:
     """Write a JSON string constant."""
     return json.dumps(text, ensure_ascii=False)
+
+
+def decimal_text(value: Sql, type_: s.Decimal) -> Sql:
+    """Write a DECIMAL with its scale; DuckDB leaves out the zero before the point when the type has no whole digits."""
+    text = sql("({})::VARCHAR", value)
+    return sql("regexp_replace({}, '^(-?)\\.', '\\10.')", text) if type_.precision == type_.scale else text
 
 
 def double_text(value: Sql) -> Sql:
@@ -90,6 +96,8 @@ class _Writer:
                 value,
                 self.double(value),
             )
+        if isinstance(type_, s.Decimal):
+            return decimal_text(value, type_)
         if type_ == s.BYTES:
             return sql("('\"' || to_base64({}) || '\"')", value)
         if type_ == s.DATE:
