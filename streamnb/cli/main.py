@@ -107,6 +107,8 @@ def _test(options: argparse.Namespace) -> int:
     single = (options.sql_file, options.input_file, options.output_file)
     if bool(options.paths) == any(single) or (any(single) and not all(single)):
         options.parser.error("give PATHs of cases, or one case by -s, -i and -o")
-    from streamnb.cli.cases import run_cases
+    from streamnb.cli.cases import run_cases, run_single
 
-    return run_cases(Console(), options.paths, single, options.known_failures)
+    if options.paths:
+        return run_cases(Console(), options.paths, options.known_failures)
+    return run_single(Console(), *single)
