@@ -44,8 +44,6 @@ class RelationScope:
 
     def resolve(self, ref: ast.ColumnRef) -> TypedColumn:
         """Resolve a column. Raises: KsqlStatementError naming the clause."""
-        if ref.name == "ROWKEY" and ref.source is None and self.relation.synthetic_key:
-            return TypedColumn(column="k0", type=self.relation.node.keys[0], label="ROWKEY")
         entry = self.relation.entry(ref, self.clause)
         label = f"{ref.source}.{ref.name}" if ref.source else ref.name
         return TypedColumn(column=entry.internal, type=entry.type, label=label)

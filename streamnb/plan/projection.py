@@ -66,16 +66,14 @@ def _expand_star(star: ast.Star, relation: Relation, with_bounds: bool) -> list[
     if star.source is not None and star.source not in aliases:
         raise KsqlStatementError(f"'{star.source}' is not a valid stream/table name or alias.", span=star.span)
     items = []
-    if relation.synthetic_key and star.source is None:
-        items.append(Item("ROWKEY", ast.ColumnRef("ROWKEY", span=star.span), False, star.span))
     for entry in relation.entries:
         if star.source not in (None, entry.source):
             continue
         bounds = with_bounds and entry.name in ("WINDOWSTART", "WINDOWEND")
         if entry.system and not bounds:
             continue
-        name = f"{entry.source}_{entry.name}" if relation.prefixed else entry.name
-        items.append(Item(name, ast.ColumnRef(entry.name, entry.source, span=star.span), False, star.span))
+        name = f"{entry.source}_{entry.name}" if relation.prefixed and entry.source else entry.name
+        items.append(Item(name, ast.ColumnRef(entry.name, entry.source or None, span=star.span), False, star.span))
     if with_bounds and not relation.prefixed:
         keys = [i for i in items if any(i.name == refs[0].name for refs in relation.keys)]
         bounds_items = [i for i in items if i.name in ("WINDOWSTART", "WINDOWEND")]
@@ -99,12 +97,16 @@ class KeyRule:
     """What the key columns of a persistent query's result are.
 
     ``candidates`` lists, for each key column, the canonical expressions that may stand for it in the projection;
-    ``noun`` and ``verb`` word the error when one is missing (``key column``, ``grouping expression``, ...).
+    ``noun`` words the error when one is missing (``key column``, ``grouping expression``, ...), and ``note`` ends it;
+    ``of_join`` tells that internal names are prefixed; ``foreign_of`` is the left table of a foreign-key join.
     """
 
     candidates: tuple[tuple[ast.Expression, ...], ...]
     noun: str
     of_group: bool = False
+    of_join: bool = False
+    note: str = ""
+    foreign_of: str = ""
 
 
 def split_items(
@@ -151,6 +153,8 @@ def _repeated_key(items: Sequence[Item], rule: KeyRule) -> KsqlStatementError:
         )
     own = items[0].expression
     name = own.name if isinstance(own, ast.ColumnRef) else names[0]
+    if rule.of_join and isinstance(own, ast.ColumnRef) and own.source is not None:
+        name = f"{own.source}_{own.name}"
     return KsqlStatementError(
         f"The projection contains a key column (`{name}`) more than once, aliased as: {' and '.join(names)}.",
         hint=hint,
@@ -158,7 +162,21 @@ def _repeated_key(items: Sequence[Item], rule: KeyRule) -> KsqlStatementError:
     )
 
 
+def _missing_foreign(missing: Sequence[Sequence[ast.Expression]], rule: KeyRule, sink: str) -> KsqlStatementError:
+    names = [options[0].name for options in missing if isinstance(options[0], ast.ColumnRef)]
+    plural = "s" if len(names) > 1 else ""
+    return KsqlStatementError(
+        f"Primary key column{plural} missing in projection. For foreign-key table-table joins, the projection must "
+        f"include all primary key columns from the left input table (`{rule.foreign_of}`). Missing column{plural}: "
+        f"{', '.join(f'`{n}`' for n in names)}.",
+        summary=f"the key of {sink} is missing from SELECT",
+        hint=f"select {' and '.join(names)}.",
+    )
+
+
 def _missing_key(missing: Sequence[Sequence[ast.Expression]], rule: KeyRule, sink: str) -> KsqlStatementError:
+    if rule.foreign_of:
+        return _missing_foreign(missing, rule, sink)
     if len(missing) == 1:
         names = [format_expression(e) for e in missing[0]]
         shown = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
@@ -170,7 +188,7 @@ def _missing_key(missing: Sequence[Sequence[ast.Expression]], rule: KeyRule, sin
     noun = rule.noun + ("s" if len(names) > 1 else "")
     return KsqlStatementError(
         f"{MISSING_KEY}\nThe query used to build `{sink}` must include the {noun} {shown} in its projection "
-        f"(eg, SELECT {example}...).",
+        f"(eg, SELECT {example}...).{rule.note}",
         summary=f"the key of {sink} is missing from SELECT",
         hint=f"select {shown}, as in SELECT {example}, ...",
     )

@@ -12,7 +12,7 @@ from streamnb.plan.grouping import is_aggregation, plan_aggregation
 from streamnb.plan.joins import plan_from
 from streamnb.plan.logical import Filter, PlanNode, Project, QueryPlan
 from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
-from streamnb.plan.relations import Relation, rewrite
+from streamnb.plan.relations import Relation
 from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.tablefunctions import plan_table_functions
 from streamnb.plan.typed import Typed, TypedColumn
@@ -20,6 +20,11 @@ from streamnb.schema import Column, SqlType
 from streamnb.sql import ast
 
 __all__ = ["plan_query"]
+
+SYNTHETIC_KEY = (
+    "\n{} was added as a synthetic key column because the join criteria did not match any source column. "
+    "This expression must be included in the projection and may be aliased."
+)
 
 
 def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
@@ -64,7 +69,7 @@ def _plan_projection(query: ast.Query, relation: Relation, context: QueryContext
     items = expand_items(
         query, relation, lambda e: type_expression(e, scope, context.env).type, with_bounds=bounds
     )
-    canonical = [relation.canonical(_without_rowkey(i.expression, relation), "SELECT") for i in items]
+    canonical = [relation.canonical(i.expression, "SELECT") for i in items]
     if not context.persistent:
         return _transient(query, relation, items, context)
     rule, key_exprs = _key_rule(query, relation, context)
@@ -87,19 +92,6 @@ def _plan_projection(query: ast.Query, relation: Relation, context: QueryContext
     return QueryPlan(node, keys, values, (), relation.sources, query.limit, query.emit)
 
 
-def _without_rowkey(expression: ast.Expression, relation: Relation) -> ast.Expression:
-    """Qualify the synthetic key, which is no column of any source, so that it resolves nowhere else."""
-    if not relation.synthetic_key:
-        return expression
-
-    def change(node: ast.Expression) -> ast.Expression | None:
-        if isinstance(node, ast.ColumnRef) and node.name == "ROWKEY" and node.source is None:
-            return ast.StringLiteral("\x00ROWKEY")
-        return None
-
-    return rewrite(expression, change)
-
-
 def type_item(expression: ast.Expression, scope: RelationScope, env: Env) -> Typed:
     """Type an expression of the select list. Raises: KsqlStatementError."""
     return type_expression(expression, scope, env)
@@ -118,10 +110,9 @@ def _key_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tu
         TypedColumn(column=f"k{i}", type=type_, label=refs[0].name)
         for i, (type_, refs) in enumerate(zip(relation.node.keys, relation.keys, strict=True))
     ]
-    if relation.synthetic_key:
-        return KeyRule(((ast.StringLiteral("\x00ROWKEY"),),), "join expression"), exprs
     noun = "join expression" if relation.prefixed else "key column"
-    return KeyRule(relation.keys, noun), exprs
+    note = SYNTHETIC_KEY.format(relation.keys[0][0].name) if relation.synthetic_key else ""
+    return KeyRule(relation.keys, noun, of_join=relation.prefixed, note=note, foreign_of=relation.foreign_of), exprs
 
 
 def _partition_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tuple[KeyRule, list[Typed]]:

@@ -7,13 +7,25 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from streamnb.catalog import DataSource, closest
-from streamnb.errors import KsqlStatementError
+from streamnb.errors import KsqlStatementError, Span
 from streamnb.plan.logical import PlanNode, Scan
 from streamnb.plan.scope import UnresolvedColumnError
 from streamnb.schema import BIGINT, INTEGER, Column, SqlType
 from streamnb.sql import ast
 
 __all__ = ["PSEUDO_COLUMNS", "Entry", "Relation", "column_refs", "rewrite", "scan", "source_columns"]
+
+
+class AmbiguousColumnError(UnresolvedColumnError):
+    """A column is in several sources; ksqlDB finds it before it plans the statement, and says so."""
+
+    def at(self, text: str, span: Span | None = None) -> AmbiguousColumnError:
+        if self.text is None:
+            super().at(text, span)
+            self.message = f"Exception while preparing statement: {self.message}"
+            self.args = (self.message,)
+        return self
+
 
 PSEUDO_COLUMNS = ("ROWTIME", "ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOWEND")
 
@@ -34,7 +46,9 @@ class Relation:
     """What FROM yields.
 
     ``keys`` lists, for each key column of the node, the references that stand for it in a projection, the preferred
-    one first; ``prefixed`` tells that ``*`` prefixes names with the source's alias, as joins do.
+    one first; ``prefixed`` tells that ``*`` prefixes names with the source's alias, as joins do; ``foreign_of`` is
+    the alias of the left table of a foreign-key join, whose key the result has. The synthetic key of a join is an
+    entry of the source "".
     """
 
     node: PlanNode
@@ -43,10 +57,11 @@ class Relation:
     sources: tuple[DataSource, ...]
     prefixed: bool = False
     synthetic_key: bool = False
+    foreign_of: str = ""
 
     def entry(self, ref: ast.ColumnRef, clause: str) -> Entry:
         """Resolve a column. Raises: KsqlStatementError with ksqlDB's wording, naming the clause."""
-        aliases = list(dict.fromkeys(e.source for e in self.entries))
+        aliases = list(dict.fromkeys(e.source for e in self.entries if e.source))
         if ref.source is not None and ref.source not in aliases:
             raise KsqlStatementError(
                 f"'{ref.source}' is not a valid stream/table name or alias.",
@@ -58,7 +73,7 @@ class Relation:
             return found[0]
         if found:
             options = " or ".join(f"{e.source}.{e.name}" for e in found)
-            raise UnresolvedColumnError(
+            raise AmbiguousColumnError(
                 f"Column '{ref.name}' is ambiguous. Could be {options}.",
                 summary=f"column {ref.name} is ambiguous",
                 hint=f"write {options}.",
@@ -92,7 +107,7 @@ class Relation:
         def qualify(node: ast.Expression) -> ast.Expression | None:
             if isinstance(node, ast.ColumnRef):
                 entry = self.entry(node, clause)
-                return replace(node, name=entry.name, source=entry.source)
+                return replace(node, name=entry.name, source=entry.source or None)
             return None
 
         return rewrite(expression, qualify)
