@@ -79,6 +79,10 @@ class StreamnbError(Exception):
             lines.append(f"hint: {self.hint}")
         return "\n".join(lines)
 
+    def _render_traceback_(self) -> list[str]:
+        """Tell IPython what to show in place of a traceback."""
+        return self.render().split("\n")
+
 
 def _first_line(message: str) -> str:
     return message.strip().split("\n", 1)[0].rstrip(".")

@@ -54,6 +54,7 @@ class LiveView:
         self._picture_due_s: float | None = None
         self._picture_gap_s = _PICTURE_FIRST_S
         self._picture_version = -1
+        self._stopped = False
         self._settled = threading.Event()
         self._closed = threading.Event()
         self._bar = StatusBar(name, self.stop)
@@ -74,7 +75,13 @@ class LiveView:
 
     def stop(self) -> None:
         """Stop the query; its rows stay on show."""
-        self.query.stop()
+        if state_name(self.query) not in ENDED:
+            self._stopped = True
+            self.query.stop()
+
+    def _state(self) -> str:
+        state = state_name(self.query)
+        return "STOPPED" if self._stopped and state == "DONE" else state
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until the last frame and the last picture of an ended query are out; False when time is up."""
@@ -96,7 +103,7 @@ class LiveView:
         if self._closed.is_set():
             return False
         feed = self.query.feed
-        state = state_name(self.query)
+        state = self._state()
         ended = state in ENDED
         newer = feed.wait(self._version, 0)
         if newer and (ended or self._body.due(now_s)):
@@ -140,6 +147,6 @@ class LiveView:
             return {"text/plain": f"live view of {self.name or 'a query'}"}
         shown = visible(self._layout, self._snapshot, STATIC_ROWS_MAX)
         total = self._snapshot.total
-        state = state_name(self.query).lower()
+        state = self._state().lower()
         title = " · ".join(part for part in (self.name, state, f"{total:,} records") if part)
         return of_shown(self._layout, shown, title)

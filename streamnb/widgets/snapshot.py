@@ -11,9 +11,10 @@ from streamnb.schema import SqlType
 from streamnb.widgets.cells import cell_text, column_kind
 from streamnb.widgets.rows import Layout, Shown
 
-__all__ = ["STATIC_ROWS_MAX", "bundle", "of_rows", "of_shown"]
+__all__ = ["RESULT_ROWS_MAX", "STATIC_ROWS_MAX", "bundle", "of_rows", "of_shown"]
 
 STATIC_ROWS_MAX = 50
+RESULT_ROWS_MAX = 500
 _TEXT_CHARS_MAX = 40
 _RIGHT = frozenset({"number"})
 _HEAD_STYLE = "padding:3px 12px;white-space:nowrap;font-weight:600;"
@@ -28,11 +29,16 @@ def of_shown(layout: Layout, shown: Shown, title: str) -> dict[str, Any]:
     return bundle(layout.names, layout.kinds, rows, title, Shown(rows, (), shown.known, shown.noun).caption())
 
 
-def of_rows(columns: Sequence[tuple[str, SqlType]], rows: Sequence[tuple[Any, ...]], title: str = "") -> dict[str, Any]:
-    """Picture the rows of a finished result, the first 500 of them."""
+def of_rows(
+    columns: Sequence[tuple[str, SqlType]],
+    rows: Sequence[tuple[Any, ...]],
+    title: str = "",
+    rows_max: int | None = None,
+) -> dict[str, Any]:
+    """Picture the rows of a finished result, the first ``rows_max`` of them."""
     names = [name for name, _ in columns]
     kinds = [column_kind(name, type_) for name, type_ in columns]
-    shown = Shown(tuple(rows[:500]), (), len(rows), "row")
+    shown = Shown(tuple(rows[: rows_max or RESULT_ROWS_MAX]), (), len(rows), "row")
     return bundle(names, kinds, shown.rows, title, shown.caption())
 
 

@@ -75,8 +75,11 @@ class Lab:
                     *(str(Path(sys.executable).parent / "jupyter-lab"), "--allow-root", "--no-browser"),
                     *("--ip=127.0.0.1", f"--port={self._port}", "--ServerApp.port_retries=0"),
                     *(f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={self.notebooks}"),
-                    *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url=", "--LabApp.check_for_updates_class="
-                      "jupyterlab.NeverCheckForUpdate"),
+                    *(
+                        "--LabApp.expose_app_in_browser=True",
+                        "--LabApp.news_url=",
+                        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                    ),
                 ],
                 env=environment,
                 stdout=log,

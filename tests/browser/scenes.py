@@ -31,7 +31,7 @@ def _run(view: LiveView, query: FakeQuery, fill: Callable[[], None], gap_s: floa
 
 def table() -> Scene:
     """Show counts per channel, one channel with a hostile name."""
-    counts = {name: 0 for name in ("web", "ios", "android", HOSTILE)}
+    counts = dict.fromkeys(("web", "ios", "android", HOSTILE), 0)
     columns = [("CHANNEL", STRING), ("RATINGS", BIGINT), ("MEAN", DOUBLE), ("LAST", Array(STRING))]
     query = FakeQuery(columns, key_columns=1, is_table=True)
     chance = random.Random(1)
@@ -91,7 +91,7 @@ def line() -> Scene:
 
 def categories() -> Scene:
     """Draw one bar per channel, one with a hostile name."""
-    counts = {name: 0 for name in ("web", "ios", "android", HOSTILE)}
+    counts = dict.fromkeys(("web", "ios", "android", HOSTILE), 0)
     query = FakeQuery([("CHANNEL", STRING), ("RATINGS", BIGINT)], key_columns=1, is_table=True)
     chance = random.Random(4)
 

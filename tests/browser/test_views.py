@@ -14,7 +14,9 @@ pytestmark = pytest.mark.browser
 
 SETUP = "from tests.browser import scenes"
 
-CELL_TEXTS = "() => [...document.querySelectorAll('.snb-table tbody td.snb-number')].map((c) => c.textContent).join(' ')"
+CELL_TEXTS = (
+    "() => [...document.querySelectorAll('.snb-table tbody td.snb-number')].map((c) => c.textContent).join(' ')"
+)
 
 
 def wait_for_change(notebook: NotebookPage, expression: str) -> None:

@@ -52,7 +52,7 @@ class FakeFeed:
 class FakeQuery:
     """A push query whose rows a test supplies."""
 
-    columns: list[tuple[str, SqlType]]
+    columns: Sequence[tuple[str, SqlType]]
     key_columns: int = 0
     is_table: bool = False
     state: str = "RUNNING"

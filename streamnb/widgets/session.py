@@ -1,0 +1,311 @@
+"""What the cells of one notebook share: the workspace, the live queries and their views, the history."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamnb
+from streamnb.catalog import closest
+from streamnb.errors import KsqlError, StreamnbError
+from streamnb.results import Live, Message, Result, Rows
+from streamnb.schema import STRING, SqlType
+from streamnb.sql.parser import split_statements
+from streamnb.widgets.encoding import ChartOptions
+from streamnb.widgets.feed import FRAME_S, FeedSnapshot
+from streamnb.widgets.live import LiveView
+from streamnb.widgets.output import publish
+from streamnb.widgets.snapshot import of_rows
+from streamnb.workspace import Workspace, connect
+
+__all__ = ["CellOptions", "Job", "NotebookSession", "mask_secrets"]
+
+_SETTLE_S = 2.0
+_TITLE_CHARS = 70
+_SECRET = re.compile(r"('[^']*(?:password|secret|token|credential|jaas|api.?key)[^']*'\s*=\s*)'(?:[^']|'')*'", re.I)
+_SECRET_IN_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@|([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&\s]*", re.I)
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """How the results of a cell are shown. ``limit`` bounds the rows on show, ``rate`` the frames a second."""
+
+    name: str | None = None
+    chart: ChartOptions | None = None
+    limit: int | None = None
+    rate: float | None = None
+    show: bool = True
+    wait: bool = False
+
+
+@dataclass(frozen=True)
+class Job:
+    """A push query that a cell started, and its view."""
+
+    name: str
+    live: Live
+    owner: str
+    view: LiveView | None
+
+    def end(self, *, close: bool) -> None:
+        """Stop the query; its view stays on the page with its last rows unless it is closed."""
+        if self.view is None:
+            self.live.stop()
+            return
+        self.view.stop()
+        if close:
+            self.view.close()
+        else:
+            self.view.settle(_SETTLE_S)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One statement of the history."""
+
+    at: dt.datetime
+    outcome: str
+    statement: str
+
+
+class NotebookSession:
+    """One open pipeline and everything the notebook does with it."""
+
+    def __init__(self) -> None:
+        self._workspace: Workspace | None = None
+        self._jobs: dict[str, Job] = {}
+        self._history: list[Entry] = []
+        self._owner = ""
+        self._shown: list[Result] = []
+
+    @property
+    def workspace(self) -> Workspace | None:
+        """The open pipeline, if there is one."""
+        return self._workspace
+
+    def connect(self, url: str) -> None:
+        """Open a pipeline in place of the one that is open, and say so in the cell.
+
+        Queries start at the oldest record: who types a query into a notebook wants to see rows.
+        """
+        self.close()
+        self._workspace = connect(url, auto_offset_reset="earliest")
+        lines = [
+            f"connected to {mask_secrets(url)} · streamnb {streamnb.__version__} · "
+            "auto.offset.reset = earliest in notebooks"
+        ]
+        queries = self._workspace.pipeline.catalog.queries
+        if queries:
+            lines.append(f"running again: {', '.join(queries)}")
+        lines += [f"no longer works: {problem}" for problem in self._workspace.problems]
+        publish({"text/plain": "\n".join(lines)})
+
+    def close(self) -> None:
+        """Stop all live queries and close the pipeline; the views leave still pictures."""
+        for job in list(self._jobs.values()):
+            job.end(close=True)
+        self._jobs.clear()
+        if self._workspace is not None:
+            self._workspace.close()
+            self._workspace = None
+
+    def begin_cell(self, owner: str) -> None:
+        """Note which cell runs now, and end what its earlier run started: its views are gone from the page."""
+        self._owner = owner
+        self._shown.clear()
+        for job in [job for job in self._jobs.values() if job.owner == owner]:
+            del self._jobs[job.name]
+            job.end(close=True)
+
+    def run(self, text: str, options: CellOptions) -> Result | None:
+        """Run the statements of a cell one by one, show their results, and return the last one's.
+
+        Raises: StreamnbError for the first statement that is refused, pointing at its place in the cell; the results
+        of those before it have been shown.
+        """
+        workspace = self._connected()
+        answers: list[Message] = []
+        result: Result | None = None
+        try:
+            for statement in split_statements(text):
+                result = self._execute(workspace, text, statement.start, statement.text)
+                self._shown.append(result)
+                if isinstance(result, Message):
+                    answers.append(result)
+                    continue
+                _publish_answers(answers)
+                self._show(result, options)
+        finally:
+            _publish_answers(answers)
+        if result is None:
+            raise KsqlError("the cell holds no statement", hint="write a statement below %%ksql, SHOW STREAMS; say.")
+        return result
+
+    def _execute(self, workspace: Workspace, cell: str, start: int, statement: str) -> Result:
+        # The rest of the cell becomes blank, so that an error's line and column are those of the cell.
+        blank = re.sub(r"[^\n]", " ", cell[:start])
+        padded = f"{blank}{statement}"
+        began = dt.datetime.now()
+        try:
+            (result,) = workspace.execute(padded)
+        except StreamnbError as error:
+            self._history.append(Entry(began, "error", mask_secrets(statement)))
+            if error.text == padded:
+                error.text = cell
+            raise
+        self._history.append(Entry(began, "ok", mask_secrets(statement)))
+        return result
+
+    def _connected(self) -> Workspace:
+        if self._workspace is None:
+            raise KsqlError(
+                "no pipeline is open", hint="connect first: %ksql memory://, or a file, or kafka://host:9092"
+            )
+        return self._workspace
+
+    def show(self, result: Result) -> None:
+        """Show a result that is the value of a cell; one that this cell has shown already stays as it is."""
+        if not any(shown is result for shown in self._shown):
+            self._shown.append(result)
+            self._show(result, CellOptions())
+
+    def _show(self, result: Result, options: CellOptions) -> None:
+        if isinstance(result, Live):
+            self._start_job(result, options)
+        elif not options.show:
+            return
+        elif isinstance(result, Rows):
+            if options.chart is not None:
+                LiveView(_Still(result), chart=options.chart, rows_max=options.limit).show()
+            else:
+                _publish_rows(result, options.limit)
+        else:
+            _publish_answers([result])
+
+    def _start_job(self, live: Live, options: CellOptions) -> None:
+        name = options.name or live.name
+        earlier = [job for job in self._jobs.values() if job.name == name or job.live is live]
+        for job in earlier:
+            del self._jobs[job.name]
+            if job.live is not live:
+                job.end(close=True)
+            elif job.view is not None:
+                job.view.close()
+        view = None
+        try:
+            if options.show:
+                view = LiveView(
+                    live,
+                    name=options.name or _title(live.statement),
+                    rows_max=options.limit,
+                    rate_max=options.rate or 1 / FRAME_S,
+                    chart=options.chart,
+                )
+                view.show()
+        except StreamnbError:
+            live.stop()
+            raise
+        self._jobs[name] = Job(name, live, self._owner, view)
+        if options.wait:
+            live.wait()
+            if view is not None:
+                view.settle(_SETTLE_S)
+
+    def stop(self, name: str | None, *, everything: bool = False) -> None:
+        """Stop a live query by name, the newest one without a name, or all of them."""
+        if not everything and name is None and self._jobs:
+            name = next(reversed(self._jobs))
+        chosen = list(self._jobs.values()) if everything else [j for j in self._jobs.values() if j.name == name]
+        if not chosen and not everything:
+            near = closest(name or "", self._jobs)
+            running = ", ".join(self._jobs) or "none"
+            hint = f"live queries: {running}. TERMINATE ends persistent ones."
+            raise KsqlError(
+                f"live query {name} does not run" if name else "no live query runs",
+                hint=f"did you mean {near}? {hint}" if near else hint,
+            )
+        for job in chosen:
+            job.end(close=False)
+            del self._jobs[job.name]
+        publish({"text/plain": f"stopped {', '.join(job.name for job in chosen) or 'nothing: no live query runs'}"})
+
+    def jobs(self) -> None:
+        """Show the live queries of the notebook and the persistent ones of the pipeline."""
+        rows: list[tuple[Any, ...]] = []
+        for job in self._jobs.values():
+            stats = job.live.stats()
+            rate = f"{stats.get('rows_per_s', 0.0):,.1f}"
+            rows.append((job.name, "live", job.live.state, str(job.live.feed.total), rate, _title(job.live.statement)))
+        if self._workspace is not None:
+            for query in self._workspace.pipeline.catalog.queries.values():
+                rows.append((query.id, "persistent", query.state, None, None, _title(query.statement)))
+        _publish_table("", ("name", "kind", "state", "rows", "rows/s", "statement"), rows)
+
+    def history(self) -> None:
+        """Show the statements run so far, secrets masked."""
+        rows = [(entry.at.strftime("%H:%M:%S"), entry.outcome, entry.statement) for entry in self._history]
+        _publish_table("", ("time", "outcome", "statement"), rows)
+
+
+class _Still:
+    """Rows that are complete, as a query that has ended: what a chart of a pull query follows."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.columns: Sequence[tuple[str, SqlType]] = rows.columns
+        self.key_columns = rows.key_columns
+        self.is_table = rows.key_columns > 0
+        self.state = "DONE"
+        self.feed = self
+        self._rows = rows.rows
+
+    def snapshot(self) -> FeedSnapshot:
+        return _StillSnapshot(1, self._rows, len(self._rows), True, None)
+
+    def wait(self, version: int, timeout: float) -> bool:
+        return version < 1
+
+    def stop(self) -> None:
+        """It has ended."""
+
+
+@dataclass(frozen=True)
+class _StillSnapshot:
+    version: int
+    rows: list[tuple[Any, ...]]
+    total: int
+    done: bool
+    error: str | None
+
+
+def mask_secrets(text: str) -> str:
+    """Replace what looks like a password, token or key in a statement or a URL."""
+    masked = _SECRET.sub(r"\1'***'", text)
+    return _SECRET_IN_URL.sub(lambda m: f"{m[1]}***@" if m[1] else f"{m[2]}***", masked)
+
+
+def _title(statement: str) -> str:
+    line = " ".join(mask_secrets(statement).split())
+    return line if len(line) <= _TITLE_CHARS else line[: _TITLE_CHARS - 1] + "…"
+
+
+def _publish_answers(answers: list[Message]) -> None:
+    """Show the answers gathered so far as one table, and forget them."""
+    if len(answers) == 1:
+        publish({"text/plain": answers[0].text})
+    elif answers:
+        rows = [(_title(answer.statement), answer.text) for answer in answers]
+        _publish_table("", ("statement", "result"), rows)
+    answers.clear()
+
+
+def _publish_table(title: str, names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    publish(of_rows([(name, STRING) for name in names], rows, title))
+
+
+def _publish_rows(rows: Rows, limit: int | None) -> None:
+    publish(of_rows(rows.columns, rows.rows, rows.title, limit))
+    if rows.final_message:
+        publish({"text/plain": rows.final_message})
