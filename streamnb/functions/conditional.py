@@ -20,17 +20,20 @@ FUNCTIONS: tuple[Function, ...] = (
         _CATEGORY,
         "Returns the first argument that is not null.",
         (in_sql("(first T, others T...) -> T", "coalesce({*})"),),
+        shown="COALESCE",
     ),
     Function(
         "IFNULL",
         _CATEGORY,
         "Returns the first argument, or the second where the first is null.",
         (in_sql("(value T, alternative T) -> T", "coalesce({0}, {1})"),),
+        shown="IFNULL",
     ),
     Function(
         "NULLIF",
         _CATEGORY,
         "Returns null where both arguments are equal, else the first.",
         (in_sql("(value T, unwanted T) -> T", "nullif({0}, {1})"),),
+        shown="NULLIF",
     ),
 )

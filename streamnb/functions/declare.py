@@ -109,12 +109,13 @@ class Overload:
 
 @dataclass(frozen=True)
 class Function:
-    """A function: its name as ksqlDB prints it in messages, what it is for, and its overloads."""
+    """A function: its name, what it is for, and its overloads; ``shown`` is the name in ksqlDB's messages."""
 
     name: str
     category: str
     doc: str
     overloads: tuple[Overload, ...]
+    shown: str = ""
 
 
 def in_sql(

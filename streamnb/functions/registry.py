@@ -46,6 +46,7 @@ _FAMILIES = (
     "bytes",
     "conditional",
     "datetimes",
+    "intervals",
     "json",
     "lambdas",
     "maps",
@@ -53,7 +54,6 @@ _FAMILIES = (
     "numbers",
     "regex",
     "strings",
-    "timefields",
     "urls",
 )
 
@@ -233,7 +233,8 @@ class Registry:
         Raises: KsqlFunctionError when the function is unknown or does not accept the arguments.
         """
         function = self._function(name)
-        overload, found = resolve_overload(function.name, function.overloads, args)
+        shown = function.shown or function.name.lower()
+        overload, found = resolve_overload(shown, function.overloads, args)
         returns = overload.return_type(args, found)
         python = self._python(function, overload, args, found, returns) if overload.python is not None else None
         return Resolved(
@@ -309,7 +310,7 @@ class Registry:
         if known is not None and any([p.type for p in o.signature.params] == params for o in known.overloads):
             raise KsqlFunctionError(f"Function {key} with these parameters is already registered")
         overloads = (*(known.overloads if known else ()), overload)
-        self._own[key] = Function(name, category, doc or (known.doc if known else ""), overloads)
+        self._own[key] = Function(name, category, doc or (known.doc if known else ""), overloads, shown=name)
 
     def unregister(self, name: str) -> None:
         """Forget a function of the user's; queries that run keep theirs."""

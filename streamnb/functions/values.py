@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from streamnb import schema as s
+from streamnb.duck import field_names
 from streamnb.schema import SqlType
 
 __all__ = ["arrow_type", "per_value_body"]
@@ -37,7 +38,9 @@ def arrow_type(type_: SqlType) -> pa.DataType:
     if isinstance(type_, s.Map):
         return pa.map_(arrow_type(type_.key), arrow_type(type_.value))
     if isinstance(type_, s.Struct):
-        return pa.struct([pa.field(f.name, arrow_type(f.type)) for f in type_.fields])
+        return pa.struct(
+            [pa.field(n, arrow_type(f.type)) for n, f in zip(field_names(type_), type_.fields, strict=True)]
+        )
     raise TypeError(f"no Arrow type for {type_}")
 
 
