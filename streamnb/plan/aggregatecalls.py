@@ -37,7 +37,7 @@ def plan_calls(calls: Sequence[ast.Call], relation: Relation, env: Env) -> list[
 
 
 def _plan_call(call: ast.Call, relation: Relation, env: Env) -> AggregateCall:
-    args = [a for a in call.args if isinstance(a, ast.Expression)]
+    args = [a for a in call.args if not isinstance(a, ast.Star)]
     scope = RelationScope(relation, "SELECT")
     typed = [type_expression(a, scope, env) for a in args]
     constants = {i: t.value for i, t in enumerate(typed) if isinstance(t, TypedLiteral)}
