@@ -1,9 +1,0 @@
-"""Scalar functions: timefields."""
-
-from __future__ import annotations
-
-from streamnb.functions.declare import Function
-
-__all__ = ["FUNCTIONS"]
-
-FUNCTIONS: tuple[Function, ...] = ()
