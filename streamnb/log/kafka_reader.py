@@ -54,8 +54,9 @@ _TUNED: Mapping[str, Any] = {
     "max.partition.fetch.bytes": 4 << 20,
     # A partition that is added waits for the fetch under way to return.
     "fetch.wait.max.ms": 100,
-    "topic.metadata.propagation.max.ms": 5_000,
-    "topic.metadata.refresh.interval.ms": 30_000,
+    # A topic that was deleted is noticed when the metadata is asked for next.
+    "topic.metadata.propagation.max.ms": 2_000,
+    "topic.metadata.refresh.interval.ms": 5_000,
     "reconnect.backoff.max.ms": 1_000,
 }
 
