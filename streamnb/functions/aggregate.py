@@ -3,8 +3,8 @@
 Theory of operation: an aggregate keeps *parts*, columns of the operator's state table. ``partial`` gives the parts of
 some records alone as DuckDB aggregate calls; the same calls print with GROUP BY (all records of a key in the batch)
 and with OVER (every record's running value), by way of ``Frame``. ``merge`` adds a partial to the old parts (NULL where
-the key is new), ``combine`` merges the parts of several sessions, ``finish`` makes the result. Where an old row can be
-undone exactly, ``signed`` gives the parts of changes that carry a sign.
+the key is new), ``combine`` merges the parts of several sessions, ``finish`` makes the result. Where the row of a
+table can be taken back, ``over_table`` is the same aggregate with a sign, 1 or -1, as its last argument.
 
 Every expression is independent of where a batch ends: lists and DOUBLE sums follow the record order ``ord``, and
 DOUBLE sums are folded from the old sum on, since floating point addition is not associative.
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streamnb import schema as s
@@ -62,8 +62,7 @@ class ResolvedAggregate:
 
     ``param_types`` are the types of the arguments that are evaluated per record (constants are gone), after implicit
     conversion. ``parts`` are the DuckDB types of the state columns. ``grows`` tells that a running partial is as long
-    as the records it covers, so that a hot key is quadratic. ``signed(frame, args, sign)`` is None where a table's
-    old row cannot be undone by adding.
+    as the records it covers, so that a hot key is quadratic. ``over_table`` is None where a row cannot be taken back.
     """
 
     name: str
@@ -75,8 +74,22 @@ class ResolvedAggregate:
     combine: Callable[[Frame, Parts], list[Sql]]
     finish: Callable[[Parts], Sql]
     grows: bool = False
-    signed: Callable[[Frame, Parts, Sql], list[Sql]] | None = None
-    undoable: bool = False
+    over_table: ResolvedAggregate | None = None
+
+
+Signed = Callable[[Frame, Parts, Sql], list[Sql]]
+
+
+def undoable(aggregate: ResolvedAggregate, signed: Signed) -> ResolvedAggregate:
+    """Give an aggregate its form over tables: ``signed(frame, args, sign)`` is that form's partial."""
+    return replace(
+        aggregate, over_table=replace(aggregate, partial=lambda frame, args: signed(frame, args[:-1], args[-1]))
+    )
+
+
+def times(sign: Sql, value: Sql) -> Sql:
+    """Give a number its sign without a change of type."""
+    return sql("CASE WHEN {} < 0 THEN -({}) ELSE {} END", sign, value, value)
 
 
 Builder = Callable[[tuple[s.SqlType, ...], tuple[Any, ...], int | None], ResolvedAggregate]
@@ -220,7 +233,7 @@ def _conversion(given: s.SqlType | None, param: s.SqlType | None) -> tuple[int, 
         return (0, given)
     if isinstance(given, s.Decimal) and isinstance(param, s.Decimal):
         return (0, given)
-    rank = {s.INTEGER: 0, s.BIGINT: 1, s.DOUBLE: 3}
+    rank: dict[s.SqlType | None, int] = {s.INTEGER: 0, s.BIGINT: 1, s.DOUBLE: 3}
     from_rank = 2 if isinstance(given, s.Decimal) else rank.get(given)
     to_rank = rank.get(param)
     if from_rank is None or to_rank is None or to_rank <= from_rank:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from streamnb import schema as s
@@ -30,7 +31,7 @@ def _collect(name: str, distinct: bool) -> Any:
         def bounded(values: Sql) -> Sql:
             return sql("({}){}", first_occurrences(values) if distinct else values, _slice(limit))
 
-        return ResolvedAggregate(
+        collect = ResolvedAggregate(
             name=name,
             result_type=s.Array(params[0]),
             param_types=params,
@@ -43,8 +44,52 @@ def _collect(name: str, distinct: bool) -> Any:
             finish=lambda p: p[0],
             grows=True,
         )
+        return collect if distinct else replace(collect, over_table=_list_over_table(collect, part, limit))
 
     return build
+
+
+def _list_over_table(collect: ResolvedAggregate, part: Sql, limit: int | None) -> ResolvedAggregate:
+    """Take rows back from a list: the last entry equal to the old value goes, if there is one."""
+    place = "len(a.l) + 1 - list_position(list_reverse(a.l), b.l[1])"
+    step = Sql(
+        "lambda a, b: struct_pack(l := CASE WHEN b.s > 0 THEN (a.l || b.l){} WHEN list_position(a.l, b.l[1]) IS NULL OR"
+        " list_position(a.l, b.l[1]) = 0 THEN a.l ELSE list_filter(a.l, lambda e, i: i <> " + place + ") END, s := 1)"
+    )
+
+    def merge(old: Parts, new: Parts) -> list[Sql]:
+        start = sql("struct_pack(l := coalesce({}, []::{}), s := 1)", old[0], part)
+        reduce = "list_reduce(coalesce({}, []), " + step.format(_slice(limit)) + ", {}).l"
+        return [sql(reduce, new[0], start)]
+
+    return replace(
+        collect,
+        partial=lambda f, a: [
+            f.call("list", sql("struct_pack(l := [{}]::{}, s := {})", a[0], part, a[1]), ordered=True)
+        ],
+        merge=merge,
+    )
+
+
+def _signed_counts(old: Parts, new: Parts) -> list[Sql]:
+    """Add signed counts per entry (text t, number n) to a map and drop the entries that come to nothing."""
+    given = sql("coalesce({}, [])", new[0])
+    counted = sql("coalesce(map_entries({}), [])", old[0])
+    entries = sql(
+        "list_filter(list_transform({keys}, lambda t: struct_pack(k := t, v := (coalesce({old}[t], 0) +"
+        " coalesce(list_sum(list_transform(list_filter({given}, lambda g: g.t = t), lambda g: g.n)), 0))::BIGINT)),"
+        " lambda e: e.v > 0)",
+        keys=first_occurrences(
+            sql(
+                "(list_transform({}, lambda e: e.key) || list_transform({}, lambda g: g.t))",
+                counted,
+                given,
+            )
+        ),
+        old=old[0],
+        given=given,
+    )
+    return [sql("map_from_entries({}[:{}])", entries, lit(HISTOGRAM_ENTRIES_MAX))]
 
 
 def _histogram(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> ResolvedAggregate:
@@ -79,7 +124,7 @@ def _histogram(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None
             )
         ]
 
-    return ResolvedAggregate(
+    histogram = ResolvedAggregate(
         name="HISTOGRAM",
         result_type=s.Map(s.STRING, s.BIGINT),
         param_types=params,
@@ -90,6 +135,19 @@ def _histogram(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None
         finish=lambda p: p[0],
         grows=True,
     )
+    over_table = replace(
+        histogram,
+        partial=lambda f, a: [
+            f.call(
+                "list",
+                sql("struct_pack(t := {}, n := {}::BIGINT)", a[0], a[1]),
+                where=sql("({}) IS NOT NULL", a[0]),
+                ordered=True,
+            )
+        ],
+        merge=_signed_counts,
+    )
+    return replace(histogram, over_table=over_table)
 
 
 def _count_distinct(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> ResolvedAggregate:
@@ -112,7 +170,11 @@ _ANY = (Signature((None,)),)
 
 FUNCTIONS = (
     AggregateFunction(
-        "COLLECT_LIST", "Gather a column's values in an array, nulls included.", _ANY, _collect("COLLECT_LIST", False)
+        "COLLECT_LIST",
+        "Gather a column's values in an array, nulls included.",
+        _ANY,
+        _collect("COLLECT_LIST", False),
+        undoable=True,
     ),
     AggregateFunction(
         "COLLECT_SET", "Gather a column's different values in an array.", _ANY, _collect("COLLECT_SET", True)
@@ -122,6 +184,7 @@ FUNCTIONS = (
         "Count how often each text occurs, for the first 1000 texts.",
         (Signature((s.STRING,)),),
         _histogram,
+        undoable=True,
     ),
     AggregateFunction("COUNT_DISTINCT", "Count a column's different values, exactly.", _ANY, _count_distinct),
 )

@@ -15,6 +15,8 @@ from streamnb.functions.aggregate import (
     ResolvedAggregate,
     Signature,
     fold,
+    times,
+    undoable,
 )
 
 BIGINT, DOUBLE, HUGEINT = Sql("BIGINT"), Sql("DOUBLE"), Sql("HUGEINT")
@@ -30,7 +32,7 @@ def _add(old: Parts, new: Parts) -> list[Sql]:
 
 
 def _count(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> ResolvedAggregate:
-    return ResolvedAggregate(
+    count = ResolvedAggregate(
         name="COUNT",
         result_type=s.BIGINT,
         param_types=params,
@@ -39,8 +41,9 @@ def _count(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) ->
         merge=_add,
         combine=lambda f, p: [sql("({})::BIGINT", f.call("sum", p[0]))],
         finish=lambda p: p[0],
-        signed=lambda f, a, sign: [sql("({})::BIGINT", f.call("sum", sign, where=_present(*a) if a else None))],
-        undoable=True,
+    )
+    return undoable(
+        count, lambda f, a, sign: [sql("({})::BIGINT", f.call("sum", sign, where=_present(*a) if a else None))]
     )
 
 
@@ -76,9 +79,9 @@ def _double_sum(name: str, params: tuple[s.SqlType, ...], value: Any) -> Resolve
     """A DOUBLE sum: a fold over the records in their order, started at the old sum."""
 
     def signed(frame: Frame, args: Parts, sign: Sql) -> list[Sql]:
-        return [frame.call("list", sql("{} * {}", sign, value(args)), where=_present(value(args)), ordered=True)]
+        return [frame.call("list", times(sign, value(args)), where=_present(value(args)), ordered=True)]
 
-    return ResolvedAggregate(
+    total = ResolvedAggregate(
         name=name,
         result_type=s.DOUBLE,
         param_types=params,
@@ -88,9 +91,8 @@ def _double_sum(name: str, params: tuple[s.SqlType, ...], value: Any) -> Resolve
         combine=lambda f, p: [fold(f.call("list", p[0], ordered=True), ZERO)],
         finish=lambda p: p[0],
         grows=True,
-        signed=signed,
-        undoable=True,
     )
+    return undoable(total, signed)
 
 
 def _exact_sum(name: str, params: tuple[s.SqlType, ...], type_: s.SqlType, value: Any) -> ResolvedAggregate:
@@ -105,7 +107,7 @@ def _exact_sum(name: str, params: tuple[s.SqlType, ...], type_: s.SqlType, value
             return _checked(parts[0], type_)
         return _wrapped(parts[0], type_)
 
-    return ResolvedAggregate(
+    exact = ResolvedAggregate(
         name=name,
         result_type=type_,
         param_types=params,
@@ -114,9 +116,8 @@ def _exact_sum(name: str, params: tuple[s.SqlType, ...], type_: s.SqlType, value
         merge=lambda o, p: [sql("({})::{}", x, part) for x in _add(o, p)],
         combine=lambda f, p: total(f, p[0]),
         finish=finish,
-        signed=lambda f, a, sign: total(f, sql("{} * {}", sign, value(a))),
-        undoable=True,
     )
+    return undoable(exact, lambda f, a, sign: total(f, times(sign, value(a))))
 
 
 def _sum(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> ResolvedAggregate:
@@ -157,9 +158,10 @@ def _paired(
     """Put aggregates with one part each side by side, with one result of type DOUBLE."""
 
     def signed(frame: Frame, args: Parts, sign: Sql) -> list[Sql]:
-        return [x for m in members if m.signed is not None for x in m.signed(frame, args, sign)]
+        forms = [m.over_table for m in members if m.over_table is not None]
+        return [x for form in forms for x in form.partial(frame, (*args, sign))]
 
-    return ResolvedAggregate(
+    pair = ResolvedAggregate(
         name=name,
         result_type=s.DOUBLE,
         param_types=params,
@@ -169,9 +171,8 @@ def _paired(
         combine=lambda f, p: [m.combine(f, (p[i],))[0] for i, m in enumerate(members)],
         finish=finish,
         grows=any(m.grows for m in members),
-        signed=signed,
-        undoable=True,
     )
+    return undoable(pair, signed)
 
 
 def _deviation(name: str, root: bool) -> Any:
@@ -207,7 +208,8 @@ def _exact_variance(parts: Parts, root: bool) -> Sql:
 
 _MOMENTS = Sql("STRUCT(n DOUBLE, s DOUBLE, q DOUBLE)")
 _JOIN_MOMENTS = Sql(
-    "lambda a, b: CASE WHEN a.n = 0 THEN b WHEN b.n = 0 THEN a ELSE struct_pack(n := a.n + b.n, s := a.s + b.s,"
+    "lambda a, b: CASE WHEN a.n = 0 THEN b WHEN b.n = 0 THEN a WHEN a.n + b.n = 0 THEN"
+    " struct_pack(n := 0::DOUBLE, s := 0::DOUBLE, q := 0::DOUBLE) ELSE struct_pack(n := a.n + b.n, s := a.s + b.s,"
     " q := a.q + b.q + (b.n * a.s - a.n * b.s) ** 2 / (a.n * b.n * (a.n + b.n))) END"
 )
 _NO_MOMENTS = Sql("struct_pack(n := 0::DOUBLE, s := 0::DOUBLE, q := 0::DOUBLE)")
@@ -224,7 +226,7 @@ def _double_deviation(name: str, params: tuple[s.SqlType, ...], root: bool) -> R
 
     variance = "{0}.q / ({0}.n - 1)"
     result = f"sqrt({variance})" if root else variance
-    return ResolvedAggregate(
+    deviation = ResolvedAggregate(
         name=name,
         result_type=s.DOUBLE,
         param_types=params,
@@ -234,10 +236,10 @@ def _double_deviation(name: str, params: tuple[s.SqlType, ...], root: bool) -> R
         combine=lambda f, p: [reduce(f.call("list", p[0], ordered=True), _NO_MOMENTS)],
         finish=lambda p: sql("CASE WHEN {0}.n < 2 THEN {1} ELSE " + result + " END", p[0], ZERO),
         grows=True,
-        signed=lambda f, a, sign: [
-            f.call("list", moments(sql("{} * {}", sign, a[0]), sign), where=_present(a[0]), ordered=True)
-        ],
-        undoable=True,
+    )
+    return undoable(
+        deviation,
+        lambda f, a, sign: [f.call("list", moments(times(sign, a[0]), sign), where=_present(a[0]), ordered=True)],
     )
 
 
@@ -269,7 +271,7 @@ def _correlation(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | No
         "CASE WHEN " + spread + " > 0 THEN ({0}.n * {0}.xy - {0}.x * {0}.y) / (sqrt({0}.n * {0}.xx - {0}.x * {0}.x)"
         " * sqrt({0}.n * {0}.yy - {0}.y * {0}.y)) ELSE 'nan'::DOUBLE END"
     )
-    return ResolvedAggregate(
+    correlation = ResolvedAggregate(
         name="CORRELATION",
         result_type=s.DOUBLE,
         param_types=params,
@@ -279,9 +281,8 @@ def _correlation(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | No
         combine=lambda f, p: [reduce(f.call("list", p[0], ordered=True), zero)],
         finish=lambda p: sql(finish, p[0]),
         grows=True,
-        signed=gather,
-        undoable=True,
     )
+    return undoable(correlation, gather)
 
 
 def _extreme(name: str, call: str, merge: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from streamnb import schema as s
@@ -21,7 +22,7 @@ HUGEINT = Sql("HUGEINT")
 
 
 def _by_offset(name: str, latest: bool) -> Any:
-    """Build LATEST_BY_OFFSET or EARLIEST_BY_OFFSET; constants: how many (a list then), and whether nulls are skipped."""
+    """Build LATEST_BY_OFFSET or EARLIEST_BY_OFFSET; constants: how many (a list then), whether nulls are skipped."""
 
     def build(params: tuple[s.SqlType, ...], constants: tuple[Any, ...], _: int | None) -> ResolvedAggregate:
         count = next((c for c in constants if not isinstance(c, bool)), None)
@@ -173,7 +174,7 @@ def _attr(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> 
             )
         ]
 
-    return ResolvedAggregate(
+    attr = ResolvedAggregate(
         name="ATTR",
         result_type=params[0],
         param_types=params,
@@ -182,6 +183,34 @@ def _attr(params: tuple[s.SqlType, ...], _: tuple[Any, ...], __: int | None) -> 
         merge=lambda o, p: [sql("{}[:2]", first_occurrences(sql("(coalesce({}, {}) || {})", o[0], empty, p[0])))],
         combine=lambda f, p: [sql("{}[:2]", first_occurrences(sql("flatten({})", f.call("list", p[0], ordered=True))))],
         finish=lambda p: sql("CASE WHEN len({0}) = 1 THEN {0}[1] END", p[0]),
+    )
+    return replace(attr, over_table=_attr_over_table(attr, duck_type(params[0])))
+
+
+def _attr_over_table(attr: ResolvedAggregate, type_: Sql) -> ResolvedAggregate:
+    """Keep all different values with their numbers of rows, so that rows can be taken back."""
+    part = sql("STRUCT(v {}, n BIGINT)[]", type_)
+    empty = sql("[]::{}", part)
+
+    def merge(old: Parts, new: Parts) -> list[Sql]:
+        given = sql("(coalesce({}, {}) || coalesce({}, {}))", old[0], empty, new[0], empty)
+        return [
+            sql(
+                "list_filter(list_transform({values}, lambda t: struct_pack(v := t, n := list_sum(list_transform("
+                "list_filter({given}, lambda g: g.v IS NOT DISTINCT FROM t), lambda g: g.n))::BIGINT)),"
+                " lambda e: e.n > 0)",
+                values=first_occurrences(sql("list_transform({}, lambda g: g.v)", given)),
+                given=given,
+            )
+        ]
+
+    return replace(
+        attr,
+        parts=(part,),
+        partial=lambda f, a: [f.call("list", sql("struct_pack(v := {}, n := {}::BIGINT)", a[0], a[1]), ordered=True)],
+        merge=merge,
+        finish=lambda p: sql("CASE WHEN len({0}) = 1 THEN {0}[1].v END", p[0]),
+        grows=True,
     )
 
 
@@ -201,7 +230,8 @@ FUNCTIONS = (
     ),
     AggregateFunction(
         "EARLIEST_BY_OFFSET",
-        "Give a column's value in the earliest record by offset, or its first n values; nulls are skipped unless FALSE.",
+        "Give a column's value in the earliest record by offset, or its first n values; nulls are skipped unless"
+        " FALSE.",
         _OFFSETS,
         _by_offset("EARLIEST_BY_OFFSET", latest=False),
     ),
@@ -225,5 +255,6 @@ FUNCTIONS = (
         "Give a column's value if it is the same in all rows of the group, else null.",
         (Signature((None,)),),
         _attr,
+        undoable=True,
     ),
 )

@@ -1,7 +1,7 @@
 """Aggregation one record at a time, in plain Python: what the vectorised operator must equal.
 
-Rules as in Kafka Streams with caching off: windows by stream time per partition, a result after each record, a tombstone
-when HAVING stops holding, sessions that merge, EMIT FINAL at the record that closes the window.
+Rules as in Kafka Streams with caching off: windows by stream time per partition, a result after each record, a
+tombstone when HAVING stops holding, sessions that merge, EMIT FINAL at the record that closes the window.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["FUNCTIONS", "Function", "Output", "Record", "TimeOracle", "SessionOracle", "last_per_batch"]
+__all__ = ["FUNCTIONS", "Function", "Output", "Record", "SessionOracle", "TimeOracle", "last_per_batch"]
 
 
 @dataclass(frozen=True)
@@ -228,9 +228,6 @@ class SessionOracle:
         self.clock[record.part] = stream_time
         mine = self.sessions.setdefault(record.key, {})
         self.parts[record.key] = record.part
-        for session in [session for session in mine if session[1] <= before - self.gap - self.grace]:
-            if not self.final or session[1] < stream_time - self.gap - self.grace:
-                pass
         touched = sorted(
             (
                 (s, e)
@@ -255,9 +252,8 @@ class SessionOracle:
         first = True
         for session in touched:
             old = mine.pop(session)
-            if session[0] != session[1] or (start, end) != session:
-                if self._holds(old):
-                    outputs.append(Output(record.seq, session[1], record.key, *session, None))
+            if (session[0] != session[1] or (start, end) != session) and self._holds(old):
+                outputs.append(Output(record.seq, session[1], record.key, *session, None))
             if first:
                 states, first = old, False
                 continue

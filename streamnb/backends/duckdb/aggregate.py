@@ -24,4 +24,4 @@ def compile_aggregate(
     layout = Layout(spec, names, mode)
     if layout.window_kind == "SESSION":
         return compile_sessions(layout, source, target)
-    return compile_groups(layout, source, target)
+    return compile_groups(layout, input, source, target)

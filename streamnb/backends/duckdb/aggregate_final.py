@@ -1,7 +1,8 @@
 """EMIT FINAL of time windows: one result per window, at the first record that closes it.
 
-No accepted record can follow the closing one, so the state at the end of the batch is the result. ksqlDB loses a window
-that has left the store before it is read (a jump in time larger than the retention): so do we, and say so in the errors.
+No accepted record can follow the closing one, so the state at the end of the batch is the result. ksqlDB loses a
+window that has left the store before it is read (a jump in time larger than the retention): so do we, and say so in
+the errors.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ def final_statements(layout: Layout, target: Sql) -> list[Sql]:
     closed, rows, records = layout.table("f"), layout.rows.name, layout.table("r")
     end = sql("s.ws + {}", lit(window.size_ms + window.grace_ms))
     find = sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT s.rowid AS rid, s.*, c.ord, s.ws >= c.st // {a} * {a} - {kept} AS kept"
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT s.rowid AS rid, s.*, c.ord, s.ws >= c.st // {a} * {a} -"
+        " {kept} AS kept"
         " FROM {} s ASOF JOIN (SELECT part, st, min(ord) AS ord FROM {} GROUP BY part, st) c"
         " ON c.part = s.part AND c.st >= {}",
         closed,

@@ -16,7 +16,8 @@ from functools import cached_property
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
 from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
-from streamnb.functions.aggregate import Frame
+from streamnb.errors import KsqlStatementError
+from streamnb.functions.aggregate import Frame, ResolvedAggregate
 from streamnb.plan.logical import AggregateCall, WindowSpec
 from streamnb.plan.typed import Typed
 from streamnb.schema import BIGINT, SqlType
@@ -116,9 +117,7 @@ class Layout:
         columns += [("we", Sql("BIGINT"))] if session else []
         columns += [("part", Sql("INTEGER"))] if windowed else []
         columns += [("rt", Sql("BIGINT"))]
-        columns += [
-            (f"a{i}_{j}", type_) for i, c in enumerate(self.spec.calls) for j, type_ in enumerate(c.aggregate.parts)
-        ]
+        columns += [(f"a{i}_{j}", type_) for i, a in enumerate(self.aggregates) for j, type_ in enumerate(a.parts)]
         columns += [("shown", Sql("BOOLEAN"))] if self.tracks_shown else []
         return self.names.state_table("agg", columns)
 
@@ -141,7 +140,22 @@ class Layout:
     @property
     def chunked(self) -> bool:
         """Whether running partials are as long as a key's records, and the batch is therefore taken in pieces."""
-        return self.every and any(c.aggregate.grows for c in self.spec.calls)
+        return self.every and any(a.grows for a in self.aggregates)
+
+    @cached_property
+    def aggregates(self) -> list[ResolvedAggregate]:
+        """The aggregates; over a table those forms that take a sign behind their arguments."""
+        resolved = [c.aggregate for c in self.spec.calls]
+        if not self.spec.input_is_table:
+            return resolved
+        over_table = [a.over_table for a in resolved]
+        refused = [a.name for a in resolved if a.over_table is None]
+        if refused:
+            raise KsqlStatementError(
+                f"The aggregation function(s) ({', '.join(refused)}) cannot be applied to a table source, only to a"
+                " stream source."
+            )
+        return [a for a in over_table if a is not None]
 
     def parts(self, prefix: str) -> list[Sql]:
         """The part columns of all calls, with a prefix: a (new), o (old) or p (partial)."""
@@ -150,31 +164,32 @@ class Layout:
     def parts_of(self, call: int, prefix: str, relation: str | None = None) -> list[Sql]:
         """The part columns of one call."""
         path = [] if relation is None else [relation]
-        return [ident(*path, f"{prefix}{call}_{j}") for j in range(len(self.spec.calls[call].aggregate.parts))]
+        return [ident(*path, f"{prefix}{call}_{j}") for j in range(len(self.aggregates[call].parts))]
 
     def arguments_of(self, call: int) -> list[Sql]:
         """The argument columns of one call."""
-        return [ident(f"x{call}_{j}") for j in range(len(self.spec.calls[call].args))]
+        columns = [ident(f"x{call}_{j}") for j in range(len(self.spec.calls[call].args))]
+        return [*columns, Sql("sign")] if self.spec.input_is_table else columns
 
     def partials(self, frame: Frame) -> list[Sql]:
         """The partials of all calls, named p."""
         out = []
-        for i, call in enumerate(self.spec.calls):
-            values = call.aggregate.partial(frame, self.arguments_of(i))
+        for i, aggregate in enumerate(self.aggregates):
+            values = aggregate.partial(frame, self.arguments_of(i))
             out += [sql("{} AS {}", v, n) for v, n in zip(values, self.parts_of(i, "p"), strict=True)]
         return out
 
     def merges(self) -> list[Sql]:
         """The merges of old parts (of relation s) with partials (of relation p), named a."""
         out = []
-        for i, call in enumerate(self.spec.calls):
-            values = call.aggregate.merge(self.parts_of(i, "a", "s"), self.parts_of(i, "p", "p"))
+        for i, aggregate in enumerate(self.aggregates):
+            values = aggregate.merge(self.parts_of(i, "a", "s"), self.parts_of(i, "p", "p"))
             out += [sql("{} AS {}", v, n) for v, n in zip(values, self.parts_of(i, "a"), strict=True)]
         return out
 
     def results(self) -> list[Sql]:
         """The results of all calls from the parts named a."""
-        return [c.aggregate.finish(self.parts_of(i, "a")) for i, c in enumerate(self.spec.calls)]
+        return [a.finish(self.parts_of(i, "a")) for i, a in enumerate(self.aggregates)]
 
     def named_results(self) -> list[Sql]:
         """The results of all calls, named v0, v1, ..."""
@@ -271,6 +286,7 @@ class Layout:
         """Select the changed rows: rid (old row), ord, part, off, hdr, identity, rt, parts as a, is_last, old shown."""
         condition = sql(" WHERE {}", where) if where is not None else Sql("")
         extra = [ident("wi")] if self.spec.window is not None else []
+        extra += [ident("emit")] if self.spec.input_is_table else []
         if self.every:
             over = sql("PARTITION BY {} ORDER BY ord", comma(self.identity))
             partial = sql(
@@ -316,17 +332,23 @@ class Layout:
             return changes
         finished = sql(
             "SELECT *, rt AS ts, {} FROM ({})",
-            comma(self.window_end() if self.window_kind != "SESSION" else [], self.named_results()),
+            comma(self.window_end(), self.named_results()),
             changes,
         )
         before = Sql("coalesce(was_shown, false)")
+        shown = Sql("pass")
         if self.every:
-            before = sql(
-                "coalesce(lag(pass) OVER (PARTITION BY {} ORDER BY ord), was_shown, false)", comma(self.identity)
-            )
+            over = sql("OVER (PARTITION BY {} ORDER BY ord)", comma(self.identity))
+            before = sql("coalesce(lag(pass) {}, was_shown, false)", over)
+            if self.spec.input_is_table:
+                # a step within one group is two records, of which the first one does not show
+                skipped = sql("coalesce(lag(pass, 2) {}, was_shown, false)", over)
+                before = sql("CASE WHEN lag(emit) {} = false THEN {} ELSE {} END", over, skipped, before)
+                shown = Sql("CASE WHEN emit THEN pass ELSE prev END")
         return sql(
-            "SELECT * EXCLUDE (h), {} AS prev FROM (SELECT *, coalesce(h.v, false) AS pass, h IS NULL AS raised FROM"
-            " (SELECT *, {} AS h FROM ({})))",
+            "SELECT *, {} AS shown FROM (SELECT * EXCLUDE (h), {} AS prev FROM (SELECT *, coalesce(h.v, false) AS pass,"
+            " h IS NULL AS raised FROM (SELECT *, {} AS h FROM ({}))))",
+            shown,
             before,
             self.judged(),
             finished,

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_final import final_statements
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
-from streamnb.backends.duckdb.operator import ERRORS, Repeat, Stage
-from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
+from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Repeat, Stage
+from streamnb.duck import Sql, join, lit, sql
+from streamnb.state.tables import StateTable
 
 __all__ = ["advance_clock", "compile_groups", "late_count"]
 
 
-def compile_groups(layout: Layout, source: Sql, target: Sql) -> Stage:
+def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) -> Stage:
     """Compile an aggregation without a window or in time windows."""
     spec = layout.spec
-    if spec.window is None:
+    tables: tuple[StateTable, ...]
+    if spec.input_is_table:
+        tables = (layout.rows, input_rows(layout, shape))
+        read = [*layout.evaluate(source), *signed_records(layout, shape, source)]
+        logged = layout.log(source)
+    elif spec.window is None:
         tables = (layout.rows,)
         read = [*layout.evaluate(source), _unwindowed_records(layout, source)]
         logged = layout.log(source)
@@ -150,10 +157,15 @@ def _replace(layout: Layout) -> list[Sql]:
             layout.clock.name,
             kept(layout),
         )
-    values = [Sql("pass") if name == "shown" else ident(name) for name, _ in rows.columns]
     return [
         sql("DELETE FROM {} WHERE rowid IN ({})", rows.name, gone),
-        sql("INSERT INTO {} ({}) SELECT {} FROM {}{}", rows.name, rows.column_names, comma(values), changed, last),
+        sql(
+            "INSERT INTO {0} ({1}) SELECT {1} FROM {2}{3}",
+            rows.name,
+            rows.column_names,
+            changed,
+            last,
+        ),
     ]
 
 
@@ -180,6 +192,8 @@ def output(layout: Layout) -> Sql:
         windows = -(-spec.window.size_ms // spec.window.advance_ms)
         if windows > 1:
             sub = sql("{} * {} + wi", sub, lit(windows))
+    conditions = [Sql("(pass OR prev)")] if layout.tracks_shown else []
+    conditions += [Sql("emit")] if spec.input_is_table and layout.every else []
     origin = Sql("n" if layout.every else "r")
     relation = sql("{} n", layout.table("n"))
     if not layout.every:
@@ -187,7 +201,8 @@ def output(layout: Layout) -> Sql:
         on = Sql("r.ord = n.ord AND r.ws = n.ws" if spec.window is not None else "r.ord = n.ord")
         relation = sql("{} JOIN {} r ON {}", relation, layout.table("r"), on)
     return sql(
-        "SELECT (n.ord >> 32)::BIGINT AS seq, {sub} AS sub, {o}.part, {o}.off, n.rt AS ts, {o}.hdr, NOT {shown} AS vnull,"
+        "SELECT (n.ord >> 32)::BIGINT AS seq, {sub} AS sub, {o}.part, {o}.off, n.rt AS ts, {o}.hdr, NOT {shown}"
+        " AS vnull,"
         " {columns} FROM {relation}{where} ORDER BY seq, sub",
         sub=sub,
         o=origin,
@@ -198,7 +213,7 @@ def output(layout: Layout) -> Sql:
             [sql("{} AS {}", r, v) for r, v in zip(results, layout.shape.value_columns(), strict=True)],
         ),
         relation=relation,
-        where=Sql(" WHERE pass OR prev") if layout.tracks_shown else Sql(""),
+        where=sql(" WHERE {}", join(" AND ", conditions)) if conditions else Sql(""),
     )
 
 

@@ -1,0 +1,104 @@
+"""GROUP BY over a table: each change takes the old row out of its group and puts the new one into its own.
+
+The operator keeps the groups and arguments of every input row. A change becomes up to two signed records, the old row
+first: within one group they are one step, which shows only its end. A group whose rows are all gone stays.
+"""
+
+from __future__ import annotations
+
+from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.operator import BatchShape
+from streamnb.duck import Sql, duck_type, ident, join, sql
+from streamnb.state.tables import StateTable
+
+__all__ = ["input_rows", "signed_records"]
+
+
+def _row_fields(layout: Layout) -> list[tuple[Sql, Sql]]:
+    """What is kept of an input row: group columns and argument columns with their types."""
+    fields = [(k, duck_type(t)) for k, t in zip(layout.keys, layout.shape.keys, strict=True)]
+    for i, call in enumerate(layout.spec.calls):
+        types = [duck_type(t) for t in call.aggregate.param_types]
+        fields += [(ident(f"x{i}_{j}"), t) for j, t in enumerate(types)]
+    return fields
+
+
+def _input_keys(shape: BatchShape) -> list[tuple[Sql, str, Sql]]:
+    """The key columns of the input: as they are, as they are kept, and their types."""
+    keys = [(ident(f"k{i}"), f"i{i}", duck_type(t)) for i, t in enumerate(shape.keys)]
+    return [*keys, (Sql("ws"), "iws", Sql("BIGINT"))] if shape.windowed else keys
+
+
+def input_rows(layout: Layout, shape: BatchShape) -> StateTable:
+    """Declare the table of input rows."""
+    row = sql("STRUCT({})", comma([sql("{} {}", n, t) for n, t in _row_fields(layout)]))
+    columns = [(name, type_) for _, name, type_ in _input_keys(shape)]
+    return layout.names.state_table("agg_input", [*columns, ("row", row)])
+
+
+def signed_records(layout: Layout, shape: BatchShape, source: Sql) -> list[Sql]:
+    """Read the changes into signed records (table r: sign, and ``emit``, whether the step shows); keep the new rows."""
+    changes, stored = layout.table("d"), input_rows(layout, shape)
+    keys = _input_keys(shape)
+    names = [ident(name) for _, name, _ in keys]
+    fields = [n for n, _ in _row_fields(layout)]
+    row = sql("struct_pack({})", comma([sql("{0} := r.{0}", n) for n in fields]))
+    read = sql(
+        "SELECT b.*, CASE WHEN r.ord IS NOT NULL THEN {} END AS row FROM (SELECT (seq::HUGEINT << 32) + sub AS"
+        " ord, part,"
+        " off, ts, hdr, {} FROM {} WHERE {}) b LEFT JOIN ({}) r ON r.ord = b.ord",
+        row,
+        comma([sql("{} AS {}", k, ident(n)) for k, n, _ in keys]),
+        source,
+        join(" AND ", [sql("{} IS NOT NULL", k) for k, _, _ in keys]),
+        layout.records(source),
+    )
+    over = sql("PARTITION BY {} ORDER BY ord", comma([sql("b.{}", n) for n in names]))
+    pair = sql(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, s.rowid AS rid, CASE WHEN row_number() OVER ({o}) = 1"
+        " THEN s.row"
+        " ELSE lag(b.row) OVER ({o}) END AS old, lead(ord) OVER ({o}) IS NULL AS is_last FROM ({}) b LEFT JOIN"
+        " {} s ON {}",
+        changes,
+        read,
+        stored.name,
+        join(" AND ", [sql("s.{0} = b.{0}", n) for n in names]),
+        o=over,
+    )
+    same = join(" AND ", [sql("old.{0} IS NOT DISTINCT FROM row.{0}", k) for k in layout.keys])
+    half = (
+        "SELECT ord + (ord & 4294967295) + {side} AS ord, part, off, ts, hdr, {fields}, {sign} AS sign, {emit} AS emit"
+    )
+    signed = [
+        sql(
+            half + " FROM {changes} WHERE {which} IS NOT NULL",
+            side=side,
+            fields=comma([sql("{}.{}", which, n) for n in fields]),
+            sign=sign,
+            emit=emit,
+            changes=changes,
+            which=which,
+        )
+        for which, side, sign, emit in (
+            (Sql("old"), Sql("0"), Sql("-1"), sql("row IS NULL OR NOT ({})", same)),
+            (Sql("row"), Sql("1"), Sql("1"), Sql("true")),
+        )
+    ]
+    records = sql(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
+        layout.table("r"),
+        comma(Sql("*, (ord >> 32)::BIGINT AS seq"), layout.chunk()),
+        join(" UNION ALL ", signed),
+    )
+    return [
+        pair,
+        records,
+        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", stored.name, changes),
+        sql(
+            "INSERT INTO {} ({}) SELECT {}, row FROM {} WHERE is_last AND row IS NOT NULL",
+            stored.name,
+            stored.column_names,
+            comma(names),
+            changes,
+        ),
+    ]
