@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from streamnb import schema as s
 from streamnb.errors import KsqlError, KsqlFunctionError, KsqlStatementError
-from streamnb.functions.registry import ArgType, LambdaArg, Registry, Resolved, UnitArg
+from streamnb.functions.registry import ArgType, LambdaArg, Resolved, UnitArg
 from streamnb.plan import constructors
 from streamnb.plan.coercion import coerce, coerce_all, convert
 from streamnb.plan.comparison import align, datetime_operands
+from streamnb.plan.env import Env, resolve_type
 from streamnb.plan.labels import expression_text
 from streamnb.plan.scope import ColumnScope, EmptyScope, Scope, ScopeEntry
 from streamnb.plan.typed import (
@@ -39,7 +39,7 @@ from streamnb.plan.typed import (
     TypedParam,
     TypedUnit,
 )
-from streamnb.plan.types import arithmetic_type, base_name, can_cast, named_type, type_name
+from streamnb.plan.types import arithmetic_type, base_name, can_cast, common_type, type_name
 from streamnb.schema import Decimal, SqlType
 from streamnb.sql import ast
 
@@ -53,23 +53,6 @@ __all__ = [
     "resolve_type",
     "type_expression",
 ]
-
-
-@dataclass(frozen=True)
-class Env:
-    """What an expression can use beside columns: functions, custom types, and the session's settings."""
-
-    registry: Registry
-    types: Mapping[str, SqlType] = field(default_factory=dict)
-    config: Mapping[str, str] = field(default_factory=dict)
-
-
-def resolve_type(type_: SqlType, env: Env) -> SqlType:
-    """Replace the custom types inside a declared type by what they stand for.
-
-    Raises: KsqlStatementError for a name that is no type.
-    """
-    return named_type(type_, env.types)
 
 
 def type_expression(expression: ast.Expression, scope: Scope, env: Env) -> Typed:
@@ -273,22 +256,28 @@ class Typer:
 
     def _case_results(self, e: ast.Case, results: Sequence[ast.Expression]) -> tuple[SqlType, list[Typed]]:
         typed = [self.type(r) for r in results]
-        try:
-            common, converted = coerce_all([(t, self.text(r)) for t, r in zip(typed, results, strict=True)])
-        except KsqlStatementError as error:
-            types = ", ".join(f"{self.text(r)} ({type_name(t.type)})" for r, t in zip(results, typed, strict=True))
-            raise KsqlStatementError(
-                f"Invalid Case expression. Type for all 'THEN' clauses should be the same.\nThe results are {types}.",
-                summary="the results of the CASE have no type in common",
-                hint=f"{types}: convert them with CAST",
-            ) from error
+        common: SqlType | None = None
+        for result in typed:
+            if result.type is not None:
+                wider = result.type if common is None else common_type(common, result.type)
+                if wider is None:
+                    raise self._no_common_result(results, typed)
+                common = wider
         if common is None:
             raise KsqlStatementError(
                 "Invalid Case expression. All case branches have NULL type",
                 summary="every branch of the CASE is NULL",
                 hint="write CAST(NULL AS ...) in one of them",
             )
-        return common, converted
+        return common, [convert(result, common) for result in typed]
+
+    def _no_common_result(self, results: Sequence[ast.Expression], typed: Sequence[Typed]) -> KsqlStatementError:
+        types = ", ".join(f"{self.text(r)} ({type_name(t.type)})" for r, t in zip(results, typed, strict=True))
+        return KsqlStatementError(
+            f"Invalid Case expression. Type for all 'THEN' clauses should be the same.\nThe results are {types}.",
+            summary="the results of the CASE have no type in common",
+            hint=f"{types}: convert them with CAST",
+        )
 
     def _at_time_zone(self, e: ast.AtTimeZone) -> Typed:
         operand, zone = self.type(e.operand), self.type(e.zone)
