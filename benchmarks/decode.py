@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pyarrow as pa
 
 from streamnb import schema as s
-from streamnb.duck import Sql, lit, sql
+from streamnb.duck import Sql, ident, lit, sql
 from streamnb.serde import Side, decode_batch, encode, format_named
 from streamnb.store import Store
 
@@ -159,16 +159,24 @@ def measure(store: Store, name: str, columns: tuple[s.Column, ...], values: list
     report(f"{name}: encode", count, best(lambda: store.execute(encode_statement)), bare)
     for size in (50_000, 10_000, 1_000, 100, 1):
         rounds = min(20, count // size)
-        slices = [sql("(SELECT * FROM bench LIMIT {} OFFSET {})", lit(size), lit(n * size)) for n in range(rounds)]
+        slices = [ident(f"slice{n}") for n in range(rounds)]
+        for n, piece in enumerate(slices):
+            store.execute(
+                sql(
+                    "CREATE OR REPLACE TABLE {} AS SELECT * FROM bench LIMIT {} OFFSET {}",
+                    piece,
+                    lit(size),
+                    lit(n * size),
+                )
+            )
 
         def run(slices: list[Sql] = slices) -> None:
             for piece in slices:
                 decode_batch(store, piece, target, long_key, side, PASS_THROUGH)
 
         seconds = best(run)
-        print(
-            f"{name}: batches of {size:<31} {seconds / rounds * 1e3:8.2f} ms {rounds * size / seconds / 1e6:7.3f} M/s"
-        )
+        label = f"{name}: batches of {size}"
+        print(f"{label:<46} {seconds / rounds * 1e3:8.1f} ms {rounds * size / seconds / 1e6:7.2f} M/s", flush=True)
     for share in (100, 10):
         load(store, table, [v[:-5] if i % share == 0 else v for i, v in enumerate(values)])
         report(

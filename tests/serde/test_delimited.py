@@ -67,7 +67,7 @@ CELLS = (
 cells = st.sampled_from(CELLS.split("|"))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     lines=st.lists(
         st.lists(cells, min_size=6, max_size=8).map(",".join) | st.lists(cells, max_size=3).map(",".join), min_size=1

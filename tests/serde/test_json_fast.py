@@ -122,7 +122,7 @@ def assert_paths_agree(store: Store, side: Side, documents: list[bytes]) -> None
     assert fast_rejected == slow_rejected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(batch=st.lists(documents(), min_size=1, max_size=30), unusual=st.booleans())
 def test_fast_path_agrees_with_strict_decoder_on_mutated_documents(
     store: Store, batch: list[bytes], unusual: bool
@@ -132,7 +132,7 @@ def test_fast_path_agrees_with_strict_decoder_on_mutated_documents(
     assert_paths_agree(store, side, [json.dumps(BASE, separators=(",", ":")).encode()] * 3 + batch)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(type_=st.sampled_from(TYPES), batch=st.lists(values, min_size=1, max_size=20), unusual=st.booleans())
 def test_fast_path_agrees_with_strict_decoder_on_bare_values(
     store: Store, type_: s.SqlType, batch: list[Any], unusual: bool

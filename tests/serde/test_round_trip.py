@@ -89,7 +89,7 @@ def assert_round_trip(store: Store, side: Side, rows: list[tuple[Any, ...]]) -> 
 def test_json_round_trip_keeps_every_value(store: Store, type_: s.SqlType) -> None:
     strategy = st.none() | (STRATEGIES | NESTED)[type_]
 
-    @settings(max_examples=12, deadline=None, database=None)
+    @settings(max_examples=8, deadline=None, database=None)
     @given(rows=st.lists(st.tuples(strategy, st.just(1)), min_size=1, max_size=10))
     def check(rows: list[tuple[Any, ...]]) -> None:
         assert_round_trip(store, side_of("JSON", type_, s.INTEGER), rows)
@@ -101,7 +101,7 @@ def test_json_round_trip_keeps_every_value(store: Store, type_: s.SqlType) -> No
 def test_bare_json_round_trip_keeps_every_value(store: Store, type_: s.SqlType) -> None:
     strategy = (STRATEGIES | NESTED)[type_]
 
-    @settings(max_examples=8, deadline=None, database=None)
+    @settings(max_examples=5, deadline=None, database=None)
     @given(rows=st.lists(st.tuples(strategy), min_size=1, max_size=10))
     def check(rows: list[tuple[Any, ...]]) -> None:
         assert_round_trip(store, side_of("JSON", type_, wrapped=False), rows)
@@ -110,24 +110,28 @@ def test_bare_json_round_trip_keeps_every_value(store: Store, type_: s.SqlType) 
 
 
 @pytest.mark.parametrize("delimiter", [",", "\t", " ", "|", ".", "]"])
-@pytest.mark.parametrize("type_", STRATEGIES, ids=str)
-def test_delimited_round_trip_keeps_every_value(store: Store, type_: s.SqlType, delimiter: str) -> None:
+def test_delimited_round_trip_keeps_every_value(store: Store, delimiter: str) -> None:
+    strategies = list(STRATEGIES.values())
+    side = side_of("DELIMITED", s.STRING, *STRATEGIES, names="ABCDEFGHIJKLM", delimiter=delimiter)
     empty = ("", b"")  # both are written like null
 
-    @settings(max_examples=6, deadline=None, database=None)
-    @given(rows=st.lists(st.tuples(STRATEGIES[type_], st.none() | STRATEGIES[type_]), min_size=1, max_size=10))
+    @settings(max_examples=8, deadline=None, database=None)
+    @given(
+        rows=st.lists(
+            st.tuples(texts, *(st.none() | strategy.filter(lambda v: v not in empty) for strategy in strategies)),
+            min_size=1,
+            max_size=5,
+        )
+    )
     def check(rows: list[tuple[Any, ...]]) -> None:
-        rows = [tuple(None if v in empty and n == 1 else v for n, v in enumerate(row)) for row in rows]
-        rows = [row for row in rows if row[0] not in empty]
-        if rows:
-            assert_round_trip(store, side_of("DELIMITED", type_, type_, delimiter=delimiter), rows)
+        assert_round_trip(store, side, [(row[0] or "x", *row[1:]) for row in rows])
 
     check()
 
 
 @pytest.mark.parametrize("type_", [s.INTEGER, s.BIGINT, s.DOUBLE, s.STRING, s.BYTES], ids=str)
 def test_kafka_round_trip_keeps_every_value(store: Store, type_: s.SqlType) -> None:
-    @settings(max_examples=20, deadline=None, database=None)
+    @settings(max_examples=10, deadline=None, database=None)
     @given(rows=st.lists(st.tuples(STRATEGIES[type_]), min_size=1, max_size=10))
     def check(rows: list[tuple[Any, ...]]) -> None:
         assert_round_trip(store, side_of("KAFKA", type_, wrapped=False), rows)
@@ -135,7 +139,7 @@ def test_kafka_round_trip_keeps_every_value(store: Store, type_: s.SqlType) -> N
     check()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(values=st.lists(doubles.filter(math.isfinite), min_size=1, max_size=40))
 def test_doubles_are_written_as_java_writes_them(store: Store, values: list[float]) -> None:
     cells = encode_rows(store, side_of("DELIMITED", s.INTEGER, s.DOUBLE), [(1, v) for v in values])
