@@ -17,7 +17,7 @@ from rich.live import Live as Screen
 from rich.text import Text
 
 import streamnb
-from streamnb.cli.output import FRAME_S, grid
+from streamnb.cli.output import FRAME_S, end_screen, grid
 from streamnb.errors import StreamnbError
 from streamnb.results import Live
 
@@ -31,9 +31,7 @@ QUERIES = {
     "unhappy platinum customers": (
         "SELECT FULL_NAME, STARS, CHANNEL, MESSAGE FROM UNHAPPY_PLATINUM_CUSTOMERS EMIT CHANGES;"
     ),
-    "possible fraud: more than 3 payments with a card in 5 seconds": (
-        "SELECT CARD_NUMBER, ATTEMPTS FROM POSSIBLE_FRAUD EMIT CHANGES;"
-    ),
+    "possible fraud": "SELECT CARD_NUMBER, ATTEMPTS FROM POSSIBLE_FRAUD EMIT CHANGES;",
 }
 ROWS_SHOWN = 8
 PATIENCE_S = 60.0
@@ -80,8 +78,9 @@ def _watch(console: Console, lives: Mapping[str, Live], started: float, seconds:
             failed = any(snapshot.error for snapshot in snapshots.values())
             complete = elapsed >= seconds and all(snapshot.total for snapshot in snapshots.values())
             if failed or complete or elapsed >= seconds + PATIENCE_S:
-                return
+                break
             next(iter(lives.values())).feed.wait(next(iter(snapshots.values())).version, FRAME_S)
+    end_screen(console)
 
 
 def open_notebook(console: Console, url: str | None) -> int:

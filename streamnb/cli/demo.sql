@@ -7,7 +7,7 @@ CREATE SOURCE CONNECTOR IF NOT EXISTS RATINGS_DATA WITH (
   'connector.class'='datagen', 'quickstart'='ratings', 'kafka.topic'='ratings', 'max.interval'='20', 'random.seed'='1');
 CREATE SOURCE CONNECTOR IF NOT EXISTS PAYMENTS_DATA WITH (
   'connector.class'='datagen', 'quickstart'='authorization_attempts', 'kafka.topic'='authorization_attempts',
-  'max.interval'='100', 'random.seed'='1');
+  'max.interval'='40', 'random.seed'='1');
 
 CREATE STREAM IF NOT EXISTS RATINGS (
     RATING_ID BIGINT, USER_ID INT, STARS INT, ROUTE_ID INT, RATING_TIME BIGINT, CHANNEL VARCHAR, MESSAGE VARCHAR)

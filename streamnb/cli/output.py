@@ -14,7 +14,7 @@ from rich.table import Table
 
 from streamnb.results import Live, Message, Result, Rows
 
-__all__ = ["FRAME_S", "follow", "grid", "show"]
+__all__ = ["FRAME_S", "end_screen", "follow", "grid", "show"]
 
 FRAME_S = 0.1
 ROWS_SHOWN = 30
@@ -81,7 +81,14 @@ def _follow_table(console: Console, live: Live, until: float | None, stop: threa
                 screen.update(grid(names, snapshot.rows[-ROWS_SHOWN:]))
                 if snapshot.done or over:
                     break
+    end_screen(console)
     _finish(console, snapshot.error)
+
+
+def end_screen(console: Console) -> None:
+    """End the last line of a screen that was drawn into a file, where rich leaves it open."""
+    if not console.is_terminal:
+        console.print()
 
 
 def _follow_stream(console: Console, live: Live, until: float | None, stop: threading.Event | None) -> None:
