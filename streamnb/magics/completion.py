@@ -30,7 +30,7 @@ _ALIAS = re.compile(rf"\b(?:FROM|JOIN)\s+`?(\w+)`?(?:\s+(?:AS\s+)?(?!(?:{_CLAUSE
 _BEFORE_SOURCE = re.compile(r"\b(?:FROM|JOIN|DESCRIBE|EXTENDED|INTO|DROP\s+STREAM|DROP\s+TABLE|IF\s+EXISTS)\s+\Z", re.I)
 _TOPIC = re.compile(r"(?:KAFKA_TOPIC\s*=\s*|'kafka\.topic'\s*=\s*|\bPRINT\s+)'?([\w.-]*)\Z", re.I)
 _OPTIONS = ("-o", "--chart", "--x", "--y", "--color", "--limit", "--rate", "--no-display", "--wait")
-_COMMANDS = ("jobs", "history", "stop", "close", "memory://")
+_COMMANDS = ("connect", "jobs", "history", "stop", "close")
 
 Matcher = Callable[[CompletionContext], SimpleMatcherResult]
 Found = list[tuple[str, str]]  # text, kind

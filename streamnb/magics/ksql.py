@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import atexit
 import difflib
+import os
 import re
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +69,7 @@ class KsqlMagics(Magics):
         Examples::
 
             %ksql memory://                      connect; a file (pipeline.duckdb) or kafka://host:9092 as well
+            %ksql connect                        connect to $STREAMNB_URL, memory:// when it is not set
             %ksql SHOW STREAMS;
             %%ksql -o q --chart bar              a live chart; q.df(), q.arrow(), q.stop()
             SELECT CHANNEL, COUNT(*) AS N FROM RATINGS GROUP BY CHANNEL EMIT CHANGES;
@@ -89,8 +91,10 @@ class KsqlMagics(Magics):
     def _command(self, line: str, arguments: argparse.Namespace) -> bool:
         """Run what is no statement; False when the line is one."""
         words = line.strip().rstrip(";").split()
-        if not words or _URL.fullmatch(words[0]):
-            self.session.connect(words[0] if words else "memory://")
+        if not words or words == ["connect"]:
+            self.session.connect(os.environ.get("STREAMNB_URL") or "memory://")
+        elif _URL.fullmatch(words[-1]) and words[:-1] in ([], ["connect"]):
+            self.session.connect(words[-1])
         elif words == ["jobs"]:
             self.session.jobs()
         elif words == ["history"]:
