@@ -286,11 +286,12 @@ class Typer:
     # Calls
 
     def _call(self, e: ast.Call) -> Typed:
-        typed: list[Typed | None] = [None if isinstance(a, ast.Lambda) else self.type(a) for a in e.args]
-        given = [_argument(a, t) for a, t in zip(e.args, typed, strict=True)]
+        args = [a for a in e.args if not isinstance(a, ast.Star)]
+        typed: list[Typed | None] = [None if isinstance(a, ast.Lambda) else self.type(a) for a in args]
+        given = [_argument(a, t) for a, t in zip(args, typed, strict=True)]
         function = self._env.registry.resolve(e.name, given)
-        if any(isinstance(a, ast.Lambda) for a in e.args):
-            for i, argument in enumerate(e.args):
+        if any(isinstance(a, ast.Lambda) for a in args):
+            for i, argument in enumerate(args):
                 if isinstance(argument, ast.Lambda):
                     typed[i] = body = self._lambda(e.name, argument, function.lambda_params(i))
                     given[i] = LambdaArg(len(argument.params), body.body.type)

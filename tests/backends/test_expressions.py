@@ -129,8 +129,10 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("ABS(-I)", 7, None),
     ("IFNULL(CAST(S || 'x' AS INT), -1)", -1, -1),
     ("COALESCE(1 / (I - 7), I)", 7, None),
-    ("TRANSFORM(A, x => x + I)", [8, 9, None], None),
-    ("TRANSFORM(A, x => TRANSFORM(ARRAY[x], y => y * x))", [[1], [4], [None]], None),
+    ("TRANSFORM(A, x => ABS(x))", [1, 2, None], None),
+    ("TRANSFORM(A, x => x + I)", RAISED, None),
+    ("TRANSFORM(ARRAY[1, 2], x => x * I)", [7, 14], RAISED),
+    ("TRANSFORM(ARRAY[1, 2], x => TRANSFORM(ARRAY[x], y => y - x))", [[0], [0]], [[0], [0]]),
     ("FILTER(M, (k, v) => k = 'b' OR v > I)", {"b": 2}, None),
 ]
 

@@ -151,6 +151,7 @@ def test_expression_has_the_type_ksqldb_gives_it(text: str, type_: str) -> None:
         ("I->Y", "Expected STRUCT type, got: INTEGER"),
         ("A['k']", "Array subscript must be a whole number, but is of type STRING: A['k']"),
         ("I[1]", "Subscript expression (I[1]) do not apply to INTEGER."),
+        ("ABS(*)", "Function 'abs' does not accept parameters ()."),
         ("BOB", "SELECT column 'BOB' cannot be resolved."),
         ("T.BOB", "SELECT column 'T.BOB' cannot be resolved."),
         ("X.I", "'X' is not a valid stream/table name or alias."),

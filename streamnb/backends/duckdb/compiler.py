@@ -10,7 +10,7 @@ from streamnb import schema as s
 from streamnb.backends.duckdb.arithmetic import decimal_arithmetic, integer_arithmetic, negate
 from streamnb.backends.duckdb.casts import cast, cast_raises
 from streamnb.backends.duckdb.values import canonical, literal
-from streamnb.duck import EMPTY_STRUCT_FIELD, Sql, field_names, ident, join, lit, sql
+from streamnb.duck import EMPTY_STRUCT_FIELD, Sql, duck_type, field_names, ident, join, lit, sql
 from streamnb.functions.declare import LambdaSql, Piece, fill
 from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
@@ -137,6 +137,15 @@ class Compiler:
         return _built(negate(operand.sql, e.type), [operand])
 
     def _arithmetic(self, e: t.TypedArithmetic) -> Part:
+        """Write arithmetic. NULL gives NULL, but inside a lambda it raises as in ksqlDB, and so fails the whole call."""
+        part = self._plain_arithmetic(e)
+        if not self._params:
+            return part
+        assert e.type is not None
+        failure = sql("'arithmetic with NULL'::{}", duck_type(e.type))
+        return Part(sql("coalesce({}, {})", part.sql, failure), True, part.volatile)
+
+    def _plain_arithmetic(self, e: t.TypedArithmetic) -> Part:
         left, right = self.compile(e.left), self.compile(e.right)
         assert e.type is not None and e.left.type is not None and e.right.type is not None
         divides = e.op in ("/", "%")
