@@ -137,7 +137,7 @@ class Compiler:
         return _built(negate(operand.sql, e.type), [operand])
 
     def _arithmetic(self, e: t.TypedArithmetic) -> Part:
-        """Write arithmetic. NULL gives NULL, but inside a lambda it raises as in ksqlDB, and so fails the whole call."""
+        """Write arithmetic. NULL gives NULL, but inside a lambda it raises as in ksqlDB, which fails the whole call."""
         part = self._plain_arithmetic(e)
         if not self._params:
             return part
