@@ -132,7 +132,11 @@ class Workspace:
         return Message(text, self._change_session(statement))
 
     def _insert(self, statement: ast.InsertValues) -> str:
-        answer = insert_values(self._pipeline, statement)
+        try:
+            answer = insert_values(self._pipeline, statement)
+        except BaseException:
+            self._pipeline.engine.rewind()
+            raise
         self._pipeline.engine.appended()
         return answer
 

@@ -21,6 +21,7 @@ from streamnb.catalog import QueryInfo
 from streamnb.clock import Clock
 from streamnb.duck import sql
 from streamnb.engine.checkpoint import Checkpoint
+from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.faults import Backoff, describe_failure, is_user_error
 from streamnb.engine.processinglog import LogEntry, write
 from streamnb.engine.sink import Sink, Topics
@@ -112,14 +113,14 @@ class Engine:
         self.committed: list[Callable[[], None]] = []
         self.rolled_back: list[Callable[[], None]] = []
         self.housekeeping: list[Callable[[], None]] = []
+        self.congested: Callable[[], bool] = lambda: False
         self.epoch = self.checkpoint.number("epoch")
         self.failure: str | None = None
         self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = threading.Condition()
         self._woken = False
         self._stopping = False
-        self._commits = 0
-        self._commit_condition = threading.Condition()
+        self.doorbells: list[Doorbell] = []
         self._thread: threading.Thread | None = None
 
     # From any thread
@@ -153,21 +154,10 @@ class Engine:
         """Take note that records were appended outside a tick, and tell who waits for them."""
         self._announce()
 
-    def commits(self) -> int:
-        """Count the ticks that changed something."""
-        return self._commits
-
-    def wait_commit(self, seen: int, timeout: float) -> bool:
-        """Wait until there was a tick behind the one counted ``seen``."""
-        with self._commit_condition:
-            return self._commit_condition.wait_for(lambda: self._commits > seen or self._stopping, timeout)
-
     def close(self) -> None:
         """Stop: end the tick that runs, then the thread."""
         self._stopping = True
         self.wake()
-        with self._commit_condition:
-            self._commit_condition.notify_all()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(2.0)
             if self._thread.is_alive():
@@ -181,17 +171,17 @@ class Engine:
         try:
             while not self._stopping:
                 self._run_commands()
-                more = self.tick()
-                if not more:
+                for keep in self.housekeeping:
+                    keep()
+                if self.congested() or not self.tick():
                     self._idle()
         except Exception as error:
             self.failure = str(error)
             _log.exception("the engine stopped")
         finally:
+            self._stopping = True
             self._refuse_commands()
-            with self._commit_condition:
-                self._stopping = True
-                self._commit_condition.notify_all()
+            self._ring()
 
     def _run_commands(self) -> None:
         while self._commands:
@@ -208,8 +198,6 @@ class Engine:
 
     def _idle(self) -> None:
         """Wait for work: a command, a record, a connector's next record, a query's next try."""
-        for keep in self.housekeeping:
-            keep()
         with self._wake:
             self._wake.wait_for(lambda: self._woken or self._stopping, IDLE_S)
             self._woken = False
@@ -225,7 +213,7 @@ class Engine:
             try:
                 return self._try_tick()
             except QueryFailed as failed:
-                self._rewind()
+                self.rewind()
                 self._note_failure(failed)
 
     def _try_tick(self) -> bool:
@@ -292,16 +280,26 @@ class Engine:
         self.checkpoint.save_place(query.info.id, result.place, before, self.epoch + 1)
         return [(query, result, written)]
 
-    def _rewind(self) -> None:
+    def rewind(self) -> None:
+        """Take back in memory what a failed transaction had appended."""
         for undo in self.rolled_back:
             undo()
 
     def _announce(self) -> None:
         for notify in self.committed:
             notify()
-        with self._commit_condition:
-            self._commits += 1
-            self._commit_condition.notify_all()
+        self._ring()
+
+    def _ring(self) -> None:
+        for doorbell in list(self.doorbells):
+            doorbell.ring()
+
+    def stop_queries(self, reason: str) -> None:
+        """Put all queries into ERROR: their output has nowhere to go."""
+        for query in self.queries.values():
+            if query.runnable:
+                query.info.state = "ERROR"
+                query.info.errors = [*query.info.errors[-9:], reason]
 
     def _note_success(self, query: PersistentQuery) -> None:
         if query.info.state == "RETRYING":

@@ -106,7 +106,7 @@ class Intake:
         slices = [
             reader.read(store, positions[i], rows_max, self._raw(i)) for i, reader in enumerate(self.readers)
         ]
-        if not any(s.count for s in slices):
+        if not any(s.count for s in slices) or (len(slices) > 1 and any(s.waiting for s in slices)):
             return taken
         failpoint("source.polled")
         for i, slice_ in enumerate(slices):

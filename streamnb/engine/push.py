@@ -5,26 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from typing import Protocol
 
 from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.faults import describe_failure
 from streamnb.engine.feed import Change, Feed
 from streamnb.engine.task import QueryTask
 from streamnb.errors import StreamnbError
 from streamnb.store import DatabaseError, Store
 
-__all__ = ["Pulse", "PushQuery"]
+__all__ = ["PushQuery"]
 
 POLL_S = 0.25
 _log = logging.getLogger(__name__)
-
-
-class Pulse(Protocol):
-    """Tells a reader when there may be something new."""
-
-    def commits(self) -> int: ...
-    def wait_commit(self, seen: int, timeout: float) -> bool: ...
 
 
 class PushQuery:
@@ -34,7 +27,7 @@ class PushQuery:
         self,
         task: QueryTask,
         store: Store,
-        pulse: Pulse,
+        doorbell: Doorbell,
         *,
         columns: Sequence[str],
         is_table: bool,
@@ -46,7 +39,7 @@ class PushQuery:
         self.task = task
         self.feed = Feed(is_table=is_table, rows_max=rows_max)
         self._store = store
-        self._pulse = pulse
+        self._doorbell = doorbell
         self._columns = [ident(c) for c in columns]
         self._is_table = is_table
         self._left = limit
@@ -64,6 +57,7 @@ class PushQuery:
     def stop(self) -> None:
         """End the query; its feed keeps what it has shown."""
         self._stopping.set()
+        self._doorbell.ring()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._store.interrupt()
             self._thread.join(2.0)
@@ -80,9 +74,9 @@ class PushQuery:
             if self._left == 0:
                 return
             while not self._stopping.is_set():
-                seen = self._pulse.commits()
+                seen = self._doorbell.rings()
                 if not self._step():
-                    self._pulse.wait_commit(seen, POLL_S)
+                    self._doorbell.wait(seen, POLL_S)
         except (StreamnbError, DatabaseError) as failure:
             if not self._stopping.is_set():
                 error = describe_failure(failure, self.task)

@@ -19,11 +19,16 @@ __all__ = ["EmbeddedReader", "Slice", "TopicReader"]
 
 @dataclass(frozen=True)
 class Slice:
-    """What one read gave: how many records, the offsets to go on at, and the partitions that have more waiting."""
+    """What one read gave: how many records, the offsets to go on at, and the partitions that have more waiting.
+
+    ``waiting`` tells that a partition is known to have records, or not known to have none, and gave none: a join must
+    not go on without them.
+    """
 
     count: int
     next: Mapping[int, int]
     more: frozenset[int] = field(default=frozenset())
+    waiting: bool = False
 
 
 class TopicReader(Protocol):

@@ -15,7 +15,7 @@ from streamnb.serde.encode import encode
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
 
-__all__ = ["EmbeddedTopics", "OutboxTopics", "Sink", "Topics", "encoded", "materialized"]
+__all__ = ["EmbeddedTopics", "Sink", "Topics", "encoded", "materialized"]
 
 
 class Topics(Protocol):
@@ -31,35 +31,6 @@ class EmbeddedTopics:
 
     def append(self, store: Store, topic: str, records: Sql) -> int:
         return EmbeddedLog(store, create=False).append(topic, records)
-
-
-class OutboxTopics:
-    """Topics outside: records wait in the outbox, numbered without a gap, until the publisher has sent them."""
-
-    def __init__(self, next_seq: int) -> None:
-        self.next_seq = next_seq
-        self._pending = next_seq
-
-    def append(self, store: Store, topic: str, records: Sql) -> int:
-        statement = sql(
-            "INSERT INTO streamnb.outbox SELECT {} + row_number() OVER (ORDER BY seq, sub), {}, ts, key, value, hdr"
-            " FROM {}",
-            lit(self._pending - 1),
-            lit(topic),
-            records,
-        )
-        count = int(store.rows(statement)[0][0])
-        self._pending += count
-        return count
-
-    def accept(self) -> int:
-        """Move on behind what was appended: the transaction was committed. Returns the first new number."""
-        first, self.next_seq = self.next_seq, self._pending
-        return first
-
-    def rewind(self) -> None:
-        """Forget what was appended: the transaction was taken back."""
-        self._pending = self.next_seq
 
 
 def encoded(source: DataSource, batch: Sql, registry: Registry) -> Sql:

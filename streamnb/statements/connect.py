@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamnb.clock import Clock
+from streamnb.config import SETTINGS, check_setting
 from streamnb.engine.engine import Engine, EngineSettings
 from streamnb.errors import LogError
 from streamnb.functions.registry import Registry
@@ -24,6 +25,8 @@ def open_pipeline(url: str, registry: Registry, clock: Clock, settings: Mapping[
     scheme, _, rest = url.partition("://")
     if rest == "" and scheme != "memory":
         scheme, rest = "duckdb", url
+    if scheme == "kafka":
+        return _open_kafka(url, registry, clock, settings, engine_settings)
     if scheme not in ("memory", "duckdb"):
         raise LogError(
             f"no such kind of URL: {scheme}://",
@@ -34,6 +37,26 @@ def open_pipeline(url: str, registry: Registry, clock: Clock, settings: Mapping[
     registry.install(store)
     engine = Engine(store, clock, engine_settings)
     return Pipeline(store, engine, EmbeddedOutside(store), registry, clock, settings)
+
+
+def _open_kafka(
+    url: str, registry: Registry, clock: Clock, settings: Mapping[str, str], engine_settings: EngineSettings
+) -> Pipeline:
+    """Open a pipeline on a broker; its state is in the file that the URL names."""
+    from streamnb.engine.kafka import KafkaOutside  # confluent-kafka takes a while to import
+    from streamnb.log.kafka_url import parse_kafka_url
+
+    parsed = parse_kafka_url(url, [s.name for s in SETTINGS])
+    store = Store.open(parsed.state_path)
+    try:
+        registry.install(store)
+        engine = Engine(store, clock, engine_settings)
+        outside = KafkaOutside(parsed, engine)
+    except BaseException:
+        store.close()
+        raise
+    given = dict(check_setting(n, v) for n, v in parsed.settings.items())
+    return Pipeline(store, engine, outside, registry, clock, {**given, **settings})
 
 
 def _path(rest: str) -> Path:

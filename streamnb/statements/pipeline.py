@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -37,8 +37,8 @@ class Outside(Protocol):
         """Take the records of queries, in the engine's transaction."""
         ...
 
-    def reader(self, topic: str) -> TopicReader:
-        """Make a reader of a topic."""
+    def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
+        """Make a reader of a topic; ``on_news`` is called when it may have something new."""
         ...
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class EmbeddedOutside:
         self.log: Log = EmbeddedLog(store, create=False)
         self.topics: Topics = EmbeddedTopics()
 
-    def reader(self, topic: str) -> TopicReader:
+    def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
         return EmbeddedReader(topic)
 
     def close(self) -> None:
@@ -112,9 +112,11 @@ class Pipeline:
         """Find the log a topic lives in: the processing log is always embedded."""
         return self.engine.log if topic == PROCESSING_LOG_TOPIC else self.outside.log
 
-    def reader(self, topic: str) -> TopicReader:
-        """Make a reader of a topic."""
-        return EmbeddedReader(topic) if topic == PROCESSING_LOG_TOPIC else self.outside.reader(topic)
+    def reader(self, topic: str, on_news: Callable[[], None] | None = None) -> TopicReader:
+        """Make a reader of a topic; ``on_news`` is called when it may have something new (default: the engine wakes)."""
+        if topic == PROCESSING_LOG_TOPIC:
+            return EmbeddedReader(topic)
+        return self.outside.reader(topic, on_news or self.engine.wake)
 
     def ensure_topic(self, name: str, partitions: int | None, replicas: int | None) -> TopicInfo:
         """Find a topic, creating it when a partition count is given.

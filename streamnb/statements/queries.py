@@ -9,6 +9,7 @@ from streamnb.backends.duckdb.compile import Program, compile_plan
 from streamnb.backends.duckdb.operator import Mode, create_errors, run_statements
 from streamnb.catalog import DataSource
 from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.push import PushQuery
 from streamnb.engine.sink import materialized
 from streamnb.engine.task import QueryTask
@@ -32,12 +33,13 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
     id_ = pipeline.transient_id()
     every = pipeline.setting("max.batch.records") == "1"
     program = compile_plan(plan.root, id_, Mode.EVERY if every or plan.limit is not None else Mode.LAST, durable=False)
-    readers = [pipeline.reader(i.source.topic) for i in program.inputs]
+    doorbell = Doorbell()
+    readers = [pipeline.reader(i.source.topic, doorbell.ring) for i in program.inputs]
     task = QueryTask(id_, program, readers, pipeline.registry, None)
     query_ = PushQuery(
         task,
         pipeline.engine.call(pipeline.store.cursor),
-        pipeline.engine,
+        doorbell,
         columns=[internal for _, internal in plan.order],
         is_table=plan.root.is_table,
         limit=plan.limit,
@@ -46,7 +48,14 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
         batch_rows=int(pipeline.setting("max.batch.records")),
     )
     columns = [(c.name, c.type) for c, _ in plan.order]
-    live = Live(text, id_, columns, key_columns=_key_columns(plan), push=query_, on_stop=on_stop)
+
+    def stopped(live: Live) -> None:
+        if doorbell in pipeline.engine.doorbells:
+            pipeline.engine.doorbells.remove(doorbell)
+        on_stop(live)
+
+    live = Live(text, id_, columns, key_columns=_key_columns(plan), push=query_, on_stop=stopped)
+    pipeline.engine.doorbells.append(doorbell)
     query_.start()
     return live
 

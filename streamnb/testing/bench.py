@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from streamnb.clock import ManualClock
@@ -93,7 +93,7 @@ class _CaseOutside:
         self.topics = _CaseTopics()
         self._feeder = feeder
 
-    def reader(self, topic: str) -> TopicReader:
+    def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
         return _FedReader(topic, self._feeder)
 
     def close(self) -> None:
