@@ -11,7 +11,17 @@ import pyarrow as pa
 
 from streamnb.errors import LogError
 
-__all__ = ["CLEANUPS", "RECORD_SCHEMA", "Cleanup", "Log", "TopicInfo", "check_topic_name", "unknown_topic"]
+__all__ = [
+    "CLEANUPS",
+    "RECORD_SCHEMA",
+    "Cleanup",
+    "Log",
+    "PartitionState",
+    "TopicInfo",
+    "check_topic_name",
+    "out_of_range",
+    "unknown_topic",
+]
 
 Cleanup = Literal["delete", "compact", "compact,delete"]
 
@@ -42,6 +52,25 @@ class TopicInfo:
     replicas: int = 1
     retention_ms: int | None = None
     cleanup: Cleanup = "delete"
+
+
+@dataclass(frozen=True)
+class PartitionState:
+    """How far a partition is read: ``next`` follows the last record fetched, ``end`` the last one known to exist.
+
+    ``rows`` are buffered, taken and unsettled ones included. ``at_end`` tells that the broker had no more when it was
+    last asked, so that everything up to ``next`` is buffered or settled (``next`` counts transaction markers too).
+    """
+
+    next: int
+    end: int | None = None
+    rows: int = 0
+    at_end: bool = False
+
+    @property
+    def lag(self) -> int | None:
+        """Count the offsets that are not fetched yet; None while the end is not known."""
+        return 0 if self.at_end else None if self.end is None else max(0, self.end - self.next)
 
 
 class Log(Protocol):
@@ -106,4 +135,15 @@ def unknown_topic(name: str) -> LogError:
         f"Topic '{name}' does not exist",
         summary=f"topic {name} does not exist",
         hint="SHOW TOPICS lists the topics; their names are case sensitive",
+    )
+
+
+def out_of_range(topic: str, part: int, offset: int | None, held: tuple[int, int] | None) -> LogError:
+    """Make the error for an offset that a partition does not hold; ``held`` is its first and its next offset."""
+    which = "offset" if offset is None else f"offset {offset}"
+    range_ = "" if held is None else f", which holds {held[0]} to {held[1]}"
+    return LogError(
+        f"{which} of topic {topic}, partition {part} is not in the log{range_}",
+        summary=f"{which} of topic {topic}, partition {part} is out of range",
+        hint="records were deleted before they were read, or the topic was created anew: start the query anew",
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.errors import LogError
-from streamnb.log.base import CLEANUPS, Cleanup, TopicInfo, check_topic_name, unknown_topic
+from streamnb.log.base import CLEANUPS, Cleanup, TopicInfo, check_topic_name, out_of_range, unknown_topic
 from streamnb.log.partitioner import partitions_of
 from streamnb.schema import BYTES, INTEGER
 from streamnb.store import Store
@@ -162,10 +162,10 @@ class EmbeddedLog:
             counts = {0: self._append_single(found, relation)}
         else:
             counts = self._append_many(found, relation, part)
-        for partition, count in counts.items():
-            if count:
-                update = sql("UPDATE log.partition SET next = next + {} WHERE topic = ? AND part = ?", lit(count))
-                self._store.execute(update, (topic, partition))
+        cases = [sql("WHEN {} THEN {}", lit(p), lit(found.ends[p][1] + count)) for p, count in counts.items() if count]
+        if cases:
+            update = sql("UPDATE log.partition SET next = CASE part {} ELSE next END WHERE topic = ?", join(" ", cases))
+            self._store.execute(update, (topic,))
         return sum(counts.values())
 
     def _append_single(self, found: _Topic, relation: Sql) -> int:
@@ -219,11 +219,7 @@ class EmbeddedLog:
     def _slice_of(self, found: _Topic, topic: str, part: int, next_: int, rows_max: int) -> Sql:
         first, end = found.ends.get(part, (0, 0))
         if not first <= next_ <= end:
-            raise LogError(
-                f"offset {next_} of topic {topic}, partition {part} is not in the log, which holds {first} to {end}",
-                summary=f"offset {next_} of topic {topic}, partition {part} is out of range",
-                hint="records were deleted before they were read, or the topic was created anew: start the query anew",
-            )
+            raise out_of_range(topic, part, next_, (first, end))
         rows = sql("SELECT * FROM {} WHERE part = {} AND off >= {}", found.relation, lit(part), lit(next_))
         if found.compacted:  # offsets have gaps, so that a range of offsets may hold too few records
             return sql("({} ORDER BY off LIMIT {})", rows, lit(rows_max))

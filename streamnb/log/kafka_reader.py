@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
+from streamnb.log.base import PartitionState, out_of_range
 from streamnb.log.buffers import TopicBuffer
 from streamnb.log.kafka_client import (
     CALL_SECONDS_MAX,
@@ -39,7 +40,7 @@ from streamnb.log.kafka_client import (
 from streamnb.log.kafka_records import has_errors, to_tables
 from streamnb.log.kafka_url import KafkaUrl
 
-__all__ = ["KafkaReader", "PartitionState"]
+__all__ = ["KafkaReader"]
 
 MESSAGES_PER_CALL = 500  # more leave the processor's cache, fewer cost calls
 IDLE_SECONDS = 0.05
@@ -54,30 +55,8 @@ _TUNED: Mapping[str, Any] = {
     "max.partition.fetch.bytes": 4 << 20,
     # A partition that is added waits for the fetch under way to return.
     "fetch.wait.max.ms": 100,
-    # A topic that was deleted is noticed when the metadata is asked for next.
-    "topic.metadata.propagation.max.ms": 2_000,
-    "topic.metadata.refresh.interval.ms": 5_000,
     "reconnect.backoff.max.ms": 1_000,
 }
-
-
-@dataclass(frozen=True)
-class PartitionState:
-    """How far a partition is read: ``next`` follows the last record fetched, ``end`` the last one known to exist.
-
-    ``rows`` are buffered, taken and unsettled ones included. ``at_end`` tells that the broker had no more when it was
-    last asked, so that everything up to ``next`` is buffered or settled (``next`` counts transaction markers too).
-    """
-
-    next: int
-    end: int | None = None
-    rows: int = 0
-    at_end: bool = False
-
-    @property
-    def lag(self) -> int | None:
-        """Count the offsets that are not fetched yet; None while the end is not known."""
-        return 0 if self.at_end else None if self.end is None else max(0, self.end - self.next)
 
 
 class KafkaReader:
@@ -123,6 +102,8 @@ class KafkaReader:
         self._paused: set[tuple[str, int]] = set()
         self._only_topic: str | None = None  # the topic of all that is assigned, if it is one
         self._probed_at = 0.0
+        self._probes = 0
+        self._missing: set[str] = set()
         self._thread = threading.Thread(target=self._run, name=f"streamnb-kafka-reader-{url.service_id}", daemon=True)
 
     def start(self) -> None:
@@ -243,9 +224,9 @@ class KafkaReader:
         with guarded(self._url, "reading"):
             for command in commands:
                 command()
-            self._probe()
             if self._has_room():
-                self._fetch()
+                if not self._fetch():
+                    self._probe()
                 return True
         with self._changed:
             if not self._commands and not self._stopping:
@@ -298,12 +279,13 @@ class KafkaReader:
         if places:
             call([TopicPartition(topic, part) for topic, part in sorted(places)])
 
-    def _fetch(self) -> None:
+    def _fetch(self) -> bool:
+        """Move what has arrived to the buffers; False when nothing came for a while."""
         messages = self._consumer.consume(MESSAGES_PER_CALL, 0)
         if not messages:  # wait for the first record only: a batch that fills up slowly must not delay it
             messages = self._consumer.consume(1, IDLE_SECONDS)
             if not messages:
-                return
+                return False
             messages += self._consumer.consume(MESSAGES_PER_CALL - 1, 0)
         failpoint("source.polled")
         events: list[Message] = []
@@ -311,19 +293,17 @@ class KafkaReader:
             events = [message for message in messages if message.error() is not None]
             messages = [message for message in messages if message.error() is None]
         tables = to_tables(messages, self._only_topic) if messages else {}
-        failures = self._failures_of(events)
+        self._fail(self._failures_of(events))
         with self._changed:
             for topic, table in tables.items():
                 self._store(topic, table)
             for event in events:
                 self._note_end(event)
-            for topic, failure in failures.items():
-                if topic in self._states:
-                    self._failures[topic] = failure
             if messages:
                 self._error = None
             self._changed.notify_all()
         self._on_news()
+        return True
 
     def _store(self, topic: str, records: pa.Table) -> None:
         """Buffer records; those of a partition that was moved or removed meanwhile are dropped."""
@@ -353,7 +333,7 @@ class KafkaReader:
             self._states[topic][part] = PartitionState(offset, offset, at_end=True)
 
     def _failures_of(self, events: list[Message]) -> dict[str, LogError]:
-        """Sort out the events that end the reading of a topic, and stop fetching it."""
+        """Sort out the events that end the reading of a topic."""
         failures: dict[str, LogError] = {}
         for event in events:
             error, topic, part = event.error(), event.topic(), event.partition()
@@ -365,26 +345,15 @@ class KafkaReader:
                 failures[topic] = self._out_of_range(topic, part)
             else:
                 failures[topic] = log_error(self._url, error, f"reading topic {topic}", topic)
-        for topic in failures:
-            with self._changed:
-                parts = list(self._states.get(topic, {}))
-            self._unassign(topic, parts)
         return failures
 
     def _out_of_range(self, topic: str, part: int) -> LogError:
         with self._changed:
             state = self._states.get(topic, {}).get(part)
-        held = ""
+        held = None
         with suppress(KafkaException):  # the range is told if the broker tells it in time
-            place = TopicPartition(topic, part)
-            first, end = self._consumer.get_watermark_offsets(place, timeout=CALL_SECONDS_MAX)
-            held = f", which holds {first} to {end}"
-        offset = "" if state is None else f"{state.next} "
-        return LogError(
-            f"offset {offset}of topic {topic}, partition {part} is not in the log{held}",
-            summary=f"offset {offset}of topic {topic}, partition {part} is out of range",
-            hint="records were deleted before they were read, or the topic was created anew: start the query anew",
-        )
+            held = self._consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=CALL_SECONDS_MAX)
+        return out_of_range(topic, part, None if state is None else state.next, held)
 
     def _on_client_error(self, error: KafkaError) -> None:
         """Note that brokers do not answer, or refuse; called by librdkafka inside a call of the thread."""
@@ -396,11 +365,38 @@ class KafkaReader:
         self._on_news()
 
     def _probe(self) -> None:
-        """Ask again, once a second, while the brokers did not answer; an idle topic would not tell that they do."""
-        if self._error is None or time.monotonic() - self._probed_at < PROBE_SECONDS:
+        """Look at one topic now and then: brokers that are back and topics that are gone do not tell by themselves.
+
+        A topic must be missing twice in a row, since a broker may hear late of a new one.
+        """
+        if time.monotonic() - self._probed_at < PROBE_SECONDS:
             return
         self._probed_at = time.monotonic()
+        with self._changed:
+            topics = sorted(self._states.keys() - self._failures.keys())
+        if not topics:
+            return
+        topic = topics[self._probes % len(topics)]
+        self._probes += 1
         with suppress(KafkaException):  # still unreachable
-            self._consumer.list_topics(timeout=CALL_SECONDS_MAX)
+            found = self._consumer.list_topics(topic, timeout=CALL_SECONDS_MAX).topics[topic]
             with self._changed:
                 self._error = None
+            if found.error is None:
+                self._missing.discard(topic)
+            elif topic not in self._missing:
+                self._missing.add(topic)
+            else:
+                self._fail({topic: log_error(self._url, found.error, f"reading topic {topic}", topic)})
+
+    def _fail(self, failures: Mapping[str, LogError]) -> None:
+        """Stop reading topics, for these reasons."""
+        for topic, failure in failures.items():
+            with self._changed:
+                parts = list(self._states.get(topic, {}))
+                if parts:
+                    self._failures[topic] = failure
+                self._changed.notify_all()
+            self._unassign(topic, parts)
+        if failures:
+            self._on_news()
