@@ -32,7 +32,7 @@ check: $(READY) ## Formatter, linter, types, import layers, doctests and documen
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest --quiet --doctest-modules streamnb tests/test_project.py tests/test_layers.py
 
 format: $(READY) ## Rewrite the code in the project's format

@@ -16,10 +16,10 @@ from rich.console import Console, Group
 from rich.live import Live as Screen
 from rich.text import Text
 
-import streamnb
 from streamnb.cli.output import FRAME_S, end_screen, grid
 from streamnb.errors import StreamnbError
 from streamnb.results import Live
+from streamnb.workspace import connect
 
 __all__ = ["open_notebook", "run_headless"]
 
@@ -41,7 +41,7 @@ PATIENCE_S = 60.0
 def run_headless(console: Console, url: str, seconds: float) -> int:
     """Run the pipeline with a live table for some seconds; 0 when every query gave results."""
     started = time.monotonic()
-    with streamnb.connect(url) as workspace:
+    with connect(url) as workspace:
         workspace.execute(files("streamnb.cli").joinpath("demo.sql").read_text())
         lives: dict[str, Live] = {}
         for title, query in QUERIES.items():

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-import streamnb
 from streamnb.cli.output import show
 from streamnb.errors import StreamnbError
 from streamnb.results import Live
+from streamnb.workspace import connect
 
 __all__ = ["read_statements", "run_file", "run_sql"]
 
@@ -31,7 +31,7 @@ def read_statements(path: str) -> str:
 
 def run_sql(console: Console, url: str, text: str, seconds: float | None) -> int:
     """Execute statements and print their results; a push query is followed until it ends or the seconds are over."""
-    with streamnb.connect(url) as workspace:
+    with connect(url) as workspace:
         for result in workspace.execute(text):
             show(console, result, seconds)
     return 0
@@ -47,7 +47,7 @@ def run_file(console: Console, url: str, path: str, seconds: float | None) -> in
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with streamnb.connect(url) as workspace:
+        with connect(url) as workspace:
             for result in workspace.execute(text):
                 if isinstance(result, Live):
                     result.stop()

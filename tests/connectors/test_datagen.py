@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamnb.connectors.datagen import OUTPUT_SCHEMA, TABLE_AGE_MS, Datagen, DatagenConfig, Position
@@ -201,6 +201,7 @@ def test_records_without_key_go_round_the_partitions() -> None:
     assert parts == [0, 1, 2, 0, 1, 2]
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(0, 400_000), max_size=12), st.integers(1, 3000))
 def test_records_do_not_depend_on_when_they_are_asked_for(moments: list[int], rows_max: int) -> None:
     whole = make(max_interval="60")
