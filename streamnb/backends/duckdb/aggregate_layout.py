@@ -358,8 +358,7 @@ class Layout:
         """HAVING in a struct, NULL when it raised."""
         if self.having is None:
             return Sql("struct_pack(v := true)")
-        template = "TRY(struct_pack(v := {}))" if self.having.can_raise else "struct_pack(v := {})"
-        return sql(template, self.having.sql)
+        return self.having.attempt if self.having.can_raise else sql("struct_pack(v := {})", self.having.sql)
 
     @property
     def window_kind(self) -> str | None:
@@ -368,7 +367,7 @@ class Layout:
 
 
 def _guarded(compiled: Compiled) -> Sql:
-    return sql("TRY(struct_pack(v := {}))" if compiled.can_raise else "{}", compiled.sql)
+    return compiled.attempt if compiled.can_raise else compiled.sql
 
 
 def _type_of(typed: Typed) -> SqlType:
