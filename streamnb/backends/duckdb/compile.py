@@ -87,7 +87,7 @@ class _Compiler:
         right, right_shape = self.compile(node.right)
         step = self.step("join")
         target = self.names.temp(step)
-        stage = compile_join(node, (left, left_shape), (right, right_shape), target, self.names, step, self.mode)
+        stage = compile_join(node, (left, left_shape), (right, right_shape), target, self.names, step)
         return target, self.add(stage)
 
     def _scan(self, node: Scan) -> tuple[Sql, BatchShape]:
