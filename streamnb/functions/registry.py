@@ -268,20 +268,23 @@ class Registry:
         return self._needed[name]
 
     def install(self, store: Store) -> None:
-        """Make all Python functions resolved so far callable on a store, and on its cursors; cheap when there is none.
+        """Make all Python functions resolved so far callable on a store's database; cheap when there is nothing new.
 
-        Call it on the thread of the store, after ``resolve`` and before the rendered SQL runs.
+        Call it on the thread of the store, after ``resolve`` and before the rendered SQL runs. They are created on a
+        connection of their own, so that a transaction of the caller's that is taken back does not take them along;
+        one that is open sees them.
         """
         installed = self._installed.setdefault(store, set())
-        for name, python in list(self._needed.items()):
-            if name in installed:
-                continue
-            try:
-                store.create_function(name, python.body, python.params, python.returns)
-            except DatabaseError as error:
-                if "already exists" not in str(error):
-                    raise
-            installed.add(name)
+        missing = [python for name, python in list(self._needed.items()) if name not in installed]
+        if not missing:
+            return
+        cursor = store.cursor()
+        try:
+            for python in missing:
+                _create(cursor, python)
+                installed.add(python.name)
+        finally:
+            cursor.close()
 
     def register(
         self,
@@ -315,6 +318,14 @@ class Registry:
     def unregister(self, name: str) -> None:
         """Forget a function of the user's; queries that run keep theirs."""
         self._own.pop(name.upper(), None)
+
+
+def _create(store: Store, python: PythonFunction) -> None:
+    try:
+        store.create_function(python.name, python.body, python.params, python.returns)
+    except DatabaseError as error:
+        if "already exists" not in str(error):  # another store of the same database was first
+            raise
 
 
 @cache
