@@ -50,10 +50,12 @@ class QueryTask:
         self.program = program
         self.readers = tuple(readers)
         self.place = place
+        self._registry = registry
         self._intake = Intake(query_id, program.inputs, readers, registry)
 
     def prepare(self, store: Store, *, earliest: bool) -> None:
-        """Create the query's state tables, and find where it starts unless that is known."""
+        """Create the functions it calls and its state tables, and find where it starts unless that is known."""
+        self._registry.install(store)
         store.execute(create_errors())
         for table in self.program.tables:
             store.execute(table.create())
