@@ -91,12 +91,20 @@ def open_notebook(console: Console, url: str | None) -> int:
             hint="pip install 'streamnb[notebook]', or run the demo in the terminal: streamnb demo --headless",
         )
     notebook = _notebook()
-    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        f"--ServerApp.root_dir={notebook.parent}",
+        f"--LabApp.default_url=/lab/tree/{notebook.name}",  # so that the address it prints leads to the notebook too
+    ]
     if os.geteuid() == 0:
         command.append("--allow-root")
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         command.append("--no-browser")
-    console.print(f"opening {notebook} in JupyterLab; Ctrl-C here ends it", markup=False, highlight=False)
+    console.print(
+        f"opening {notebook} in JupyterLab; Ctrl-C here ends it", markup=False, highlight=False, soft_wrap=True
+    )
     environment = os.environ | ({URL_VARIABLE: url} if url else {})
     return subprocess.run(command, env=environment, check=False).returncode
 

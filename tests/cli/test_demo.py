@@ -49,7 +49,10 @@ def test_demo_opens_the_tutorial_of_the_source_tree(
     assert main(["demo", "--url", "kafka://localhost:9092"]) == 0
     command, environment = started[0]
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert command[3] == str(tmp_path / "notebooks" / "01_ratings.ipynb")
+    assert command[3:5] == [
+        f"--ServerApp.root_dir={tmp_path / 'notebooks'}",
+        "--LabApp.default_url=/lab/tree/01_ratings.ipynb",
+    ]
     assert environment["STREAMNB_URL"] == "kafka://localhost:9092"
 
 
@@ -67,7 +70,7 @@ def test_demo_of_an_installed_package_copies_the_tutorial_once(
     copy.write_text('{"mine": true}')
     assert main(["demo"]) == 0
     assert copy.read_text() == '{"mine": true}'
-    assert started[1][0][3] == str(copy)
+    assert started[1][0][3] == f"--ServerApp.root_dir={tmp_path}"
 
 
 def test_demo_without_jupyterlab_says_how_to_get_it(
