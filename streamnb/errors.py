@@ -9,7 +9,8 @@ The tree::
     │   └── KsqlFunctionError      a function cannot be resolved or applied
     ├── LogError                   a topic or a broker cannot be reached or used
     └── StoreError                 the pipeline's database file cannot be opened or used
-        └── StoreLockedError       another process holds the file
+        ├── StoreLockedError       another process holds the file
+        └── StoreBrokenError       the open database is lost, a commit's outcome unknown; reopening recovers
 
 ``message`` keeps ksqlDB's wording, since REST clients and case files compare it; ``render()`` is for people.
 """
@@ -25,6 +26,7 @@ __all__ = [
     "LogError",
     "ParseFailedError",
     "Span",
+    "StoreBrokenError",
     "StoreError",
     "StoreLockedError",
     "StreamnbError",
@@ -128,3 +130,10 @@ class StoreError(StreamnbError):
 
 class StoreLockedError(StoreError):
     """Another process holds the pipeline's database file."""
+
+
+class StoreBrokenError(StoreError):
+    """The database in memory cannot be used any more; its file can.
+
+    Raised by a commit, it says nothing about its outcome: what was stored tells, once the store is reopened.
+    """

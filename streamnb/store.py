@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from streamnb.duck import Sql, duck_type, lit, sql
-from streamnb.errors import StoreError, StoreLockedError
+from streamnb.errors import StoreBrokenError, StoreError, StoreLockedError
 from streamnb.failpoints import failpoint
 from streamnb.schema import SqlType
 
@@ -28,16 +30,16 @@ DatabaseError = duckdb.Error
 _HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")
 
 _SETTINGS = (
-    "SET disabled_optimizers = 'common_subexpressions'",  # otherwise a shared sub-expression leaves its TRY()
-    "SET enable_progress_bar = false",
-    "SET TimeZone = 'UTC'",
-    "SET autoinstall_known_extensions = false",
-    "SET autoload_known_extensions = false",
-    "SET allow_community_extensions = false",
-    "SET python_enable_replacements = false",
-    "SET enable_external_access = false",
+    "SET enable_progress_bar = false",  # cursors inherit it; it cannot be set for all connections
+    "SET GLOBAL disabled_optimizers = 'common_subexpressions'",  # otherwise a shared sub-expression leaves its TRY()
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL autoinstall_known_extensions = false",
+    "SET GLOBAL autoload_known_extensions = false",
+    "SET GLOBAL allow_community_extensions = false",
+    "SET GLOBAL python_enable_replacements = false",  # else any DataFrame of the caller's is a table
+    "SET GLOBAL enable_external_access = false",
 )
-
+_LOCK = "SET GLOBAL lock_configuration = true"
 
 # DuckDB names a database for its file, and then takes "log.topic" for either the schema log or the database log.
 _AMBIGUOUS = frozenset(
@@ -84,58 +86,118 @@ def _open_error(path: Path | None, error: duckdb.Error) -> StoreError:
     )
 
 
+def _broken(what: str) -> StoreBrokenError:
+    return StoreBrokenError(
+        what,
+        summary="the database broke off",
+        hint="is the disk full? The file is opened anew, and shows what was committed",
+    )
+
+
+@contextlib.contextmanager
+def _checked(statement: Sql) -> Iterator[None]:
+    """Let a piece of SQL through to DuckDB, and tell when DuckDB has given itself up."""
+    if not isinstance(statement, Sql):
+        raise TypeError("only Sql pieces are run")
+    try:
+        yield
+    except duckdb.FatalException as error:
+        raise _broken(f"a statement broke the database: {error}") from error
+
+
+@dataclass
+class _Shared:
+    """What the connections to one database have in common."""
+
+    path: Path | None
+    settings: tuple[str, ...]
+    functions: dict[str, tuple[Callable[..., Any], tuple[SqlType, ...], SqlType]] = field(default_factory=dict)
+    cursors: weakref.WeakSet[Store] = field(default_factory=weakref.WeakSet)
+
+
+def _open(shared: _Shared) -> duckdb.DuckDBPyConnection:
+    try:
+        connection = _connect(shared.path)
+        for setting in shared.settings:
+            connection.execute(setting)
+        connection.execute(_LOCK)
+    except duckdb.Error as error:
+        raise _open_error(shared.path, error) from error
+    return connection
+
+
 class Store:
     """A connection to the pipeline's database, with DuckDB's guards set."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        path: Path | None,
-        functions: dict[str, Callable[..., Any]] | None = None,
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, shared: _Shared) -> None:
         self._connection = connection
-        self._functions = {} if functions is None else functions
-        self.path = path
+        self._shared = shared
 
     @classmethod
-    def open(cls, path: Path | None = None) -> Store:
+    def open(cls, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> Store:
         """Open the database file, or a database in memory when there is no path.
 
+        ``memory_limit`` is written as in ``2GB``; it and ``threads`` are DuckDB's own choice when left out.
         Raises: StoreLockedError when another process holds the file, StoreError when it cannot be opened.
         """
+        limits = [] if memory_limit is None else [sql("SET GLOBAL memory_limit = {}", lit(memory_limit))]
+        limits += [] if threads is None else [sql("SET GLOBAL threads = {}", lit(threads))]
+        shared = _Shared(path, (*limits, *_SETTINGS))
         failpoint("store.open")
-        try:
-            connection = _connect(path)
-        except duckdb.Error as error:
-            raise _open_error(path, error) from error
-        for setting in _SETTINGS:
-            connection.execute(setting)
+        connection = _open(shared)
         failpoint("store.recovered")
-        return cls(connection, path)
+        return cls(connection, shared)
+
+    @property
+    def path(self) -> Path | None:
+        """Return the database file, or None for a database in memory."""
+        return self._shared.path
 
     def cursor(self) -> Store:
-        """Open another connection to the same database, for another thread."""
+        """Open another connection to the same database, for another thread; ``reopen`` closes it."""
         connection = self._connection.cursor()
         if self.path is not None and _is_attached(self.path):
             connection.execute("USE pipeline")
-        return Store(connection, self.path, self._functions)
+        cursor = Store(connection, self._shared)
+        self._shared.cursors.add(cursor)
+        return cursor
+
+    def reopen(self) -> None:
+        """Open the file anew after a StoreBrokenError; what was committed is there.
+
+        Temporary tables and registered Arrow tables are gone, and all cursors are closed: readers take new ones.
+        Raises: StoreError when the database was in memory (it is lost) or the file does not open.
+        """
+        failpoint("store.reopen")
+        if self.path is None:
+            raise StoreError(
+                "the database in memory is lost", hint="use a database file to be able to recover from such a failure"
+            )
+        # An old connection that was closed later would take DuckDB's lock on the file with it.
+        for connection in (*self._shared.cursors, self):
+            with contextlib.suppress(duckdb.Error):
+                connection.close()
+        self._shared.cursors.clear()
+        self._connection = _open(self._shared)
+        functions = dict(self._shared.functions)
+        self._shared.functions.clear()
+        for name, function in functions.items():
+            self.create_function(name, *function)
+        failpoint("store.recovered")
 
     def execute(self, statement: Sql, parameters: Sequence[Any] = ()) -> None:
         """Run one statement and drop its result."""
-        self._run(statement, parameters).fetchall()
+        self.rows(statement, parameters)
 
     def rows(self, statement: Sql, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows as Python values."""
-        return self._run(statement, parameters).fetchall()
+        with _checked(statement):
+            return self._connection.execute(statement, list(parameters) if parameters else None).fetchall()
 
-    def arrow(self, statement: Sql, parameters: Sequence[Any] = ()) -> pa.Table:
-        """Run one statement and return its rows as an Arrow table."""
-        return self._run(statement, parameters).to_arrow_table()
-
-    def _run(self, statement: Sql, parameters: Sequence[Any]) -> duckdb.DuckDBPyConnection:
-        if not isinstance(statement, Sql):
-            raise TypeError("only Sql pieces are run")
-        return self._connection.execute(statement, list(parameters) if parameters else None)
+    def arrow(self, query: Sql, parameters: Sequence[Any] = ()) -> pa.Table:
+        """Run one query and return its rows as an Arrow table."""
+        with _checked(query):
+            return self._connection.sql(query, params=list(parameters) if parameters else None).to_arrow_table()
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable under a name, on this connection only."""
@@ -152,8 +214,9 @@ class Store:
 
         The same function may be registered again under its name. Raises: StoreError for another one.
         """
-        if name in self._functions:
-            if self._functions[name] is not function:
+        known = self._shared.functions.get(name)
+        if known is not None:
+            if known[0] is not function:
                 raise StoreError(f"a function named {name} is registered already")
             return
         self._connection.create_function(
@@ -164,12 +227,16 @@ class Store:
             type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
         )
-        self._functions[name] = function
+        self._shared.functions[name] = (function, tuple(parameters), returns)
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """Run the body in one transaction: committed when it ends, taken back when it raises."""
-        self._connection.execute("BEGIN TRANSACTION")
+        """Run the body in one transaction: committed when it ends, taken back when it raises.
+
+        Raises: StoreBrokenError when the commit raises. It may have taken effect all the same: call ``reopen`` and look
+        at what is stored (offsets, numbers of batches) before anything is done again.
+        """
+        self.execute(sql("BEGIN TRANSACTION"))
         try:
             yield
             failpoint("batch.before_commit")
@@ -177,16 +244,24 @@ class Store:
             with contextlib.suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
+        try:
+            self._connection.execute("COMMIT")
+        except duckdb.Error as error:
+            raise _broken(f"the outcome of a commit is unknown: {error}") from error
         failpoint("batch.after_commit")
 
     def checkpoint(self) -> bool:
-        """Fold the write-ahead log into the file; False when DuckDB refuses for now."""
+        """Fold the write-ahead log into the file; False when DuckDB refuses for now.
+
+        Raises: StoreBrokenError when it fails half-way; nothing that was committed is lost.
+        """
         failpoint("store.before_checkpoint")
         try:
             self._connection.execute("CHECKPOINT")
         except duckdb.TransactionException:
             return False
+        except duckdb.FatalException as error:
+            raise _broken(f"a checkpoint failed: {error}") from error
         failpoint("store.after_checkpoint")
         return True
 
