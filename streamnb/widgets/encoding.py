@@ -72,7 +72,8 @@ def choose_encoding(query: LiveQuery, options: ChartOptions) -> Encoding:
 
 def _named(columns: Sequence[tuple[str, SqlType]], wanted: str) -> int:
     names = [name for name, _ in columns]
-    for candidate in (wanted, wanted.strip("`"), wanted.upper()):
+    bare = wanted.strip("\"'`")  # as a shell or as SQL would have it quoted
+    for candidate in (wanted, bare, bare.upper()):
         if candidate in names:
             return names.index(candidate)
     close = difflib.get_close_matches(wanted.upper(), names, n=1)

@@ -148,5 +148,5 @@ class LiveView:
         shown = visible(self._layout, self._snapshot, STATIC_ROWS_MAX)
         total = self._snapshot.total
         state = self._state().lower()
-        title = " · ".join(part for part in (self.name, state, f"{total:,} records") if part)
+        title = " · ".join(part for part in (self.name, state, f"{total:,} record{'' if total == 1 else 's'}") if part)
         return of_shown(self._layout, shown, title)

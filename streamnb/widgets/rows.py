@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,16 +90,14 @@ def visible(layout: Layout, snapshot: FeedSnapshot, limit: int) -> Shown:
     return Shown(tuple(ordered), identities, len(snapshot.rows), "row")
 
 
+_ORDERED = (bool, int, float, str, bytes, decimal.Decimal, dt.date, dt.time)
+
+
 def _rank(value: Any) -> tuple[int, Any]:
-    """Make values of one column comparable: nulls and what has no order come last."""
+    """Make values of one column comparable: what has no order of its own comes behind by its text, null last."""
     if value is None:
         return (2, 0)
-    try:
-        if value <= value:
-            return (0, value)
-    except TypeError:
-        pass
-    return (1, repr(value))
+    return (0, value) if isinstance(value, _ORDERED) else (1, repr(value))
 
 
 class RowFrames:

@@ -160,14 +160,23 @@ class NotebookPage:
             }"""
         )
 
-    def run_all(self, timeout_s: float = 60) -> None:
-        """Run all cells and wait until the last one has its number."""
+    def run_all(self, timeout_s: float = 60, *, fails: bool = False) -> None:
+        """Run all cells and wait until none of them runs any more; an error ends the run early.
+
+        Raises: AssertionError with the cell's error, unless the run is meant to fail.
+        """
         self.start_all()
         self.page.wait_for_function(
-            """() => window.__done !== undefined && [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')]
-                .every((prompt) => /\\[\\d+\\]/.test(prompt.textContent))""",
+            """() => {
+                const shown = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
+                const prompts = shown.map((prompt) => prompt.textContent);
+                return window.__done !== undefined && prompts.some((text) => /\\[\\d+\\]/.test(text))
+                    && !prompts.some((text) => text.includes('*'));
+            }""",
             timeout=timeout_s * 1000,
         )
+        errors = self.page.locator("[data-mime-type='application/vnd.jupyter.error']").all_text_contents()
+        assert bool(errors) == fails, errors
 
     def shut_kernel_down(self) -> None:
         """End the notebook's kernel."""
