@@ -80,7 +80,8 @@ class Rows:
 
     def df(self) -> pd.DataFrame:
         """Return the rows as a pandas frame."""
-        return self.arrow().to_pandas()
+        frame: pd.DataFrame = self.arrow().to_pandas()
+        return frame
 
 
 class Live:
@@ -136,7 +137,8 @@ class Live:
 
     def df(self) -> pd.DataFrame:
         """Return the newest rows as a pandas frame."""
-        return self.arrow().to_pandas()
+        frame: pd.DataFrame = self.arrow().to_pandas()
+        return frame
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the query has ended (by LIMIT, an error or ``stop``); False when the time is up."""

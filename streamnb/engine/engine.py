@@ -259,7 +259,7 @@ class Engine:
                 continue
             self.store.register("datagen_records", records)
             try:
-                connector.topics.append(self.store, connector.topic, sql("datagen_records"))
+                connector.topics.append(self.store, connector.topic, sql("datagen_records"), part=sql("part"))
             finally:
                 self.store.unregister("datagen_records")
             self.checkpoint.save_connector(connector.name, connector.generator.position.emitted)

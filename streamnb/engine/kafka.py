@@ -104,7 +104,7 @@ class Outbox:
         """The number that the next committed row gets."""
         return self._stored
 
-    def append(self, store: Store, topic: str, records: Sql) -> int:
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
         rows = store.arrow(
             sql(
                 "SELECT {} + row_number() OVER (ORDER BY seq, sub) AS seq, {} AS topic, ts, key, value, hdr FROM {}"
@@ -154,7 +154,8 @@ class Outbox:
     @property
     def congested(self) -> bool:
         """Tell whether so much waits that queries should pause."""
-        return sum(rows.nbytes for rows in self._waiting) > PENDING_BYTES_MAX
+        waiting: int = sum(rows.nbytes for rows in self._waiting)
+        return waiting > PENDING_BYTES_MAX
 
     def trim(self, store: Store, published: int, *, all_of_it: bool) -> None:
         """Delete rows that are out, in a transaction of its own, when there are many or ``all_of_it`` is asked for."""

@@ -21,16 +21,19 @@ __all__ = ["EmbeddedTopics", "Sink", "Topics", "encoded", "materialized"]
 class Topics(Protocol):
     """Takes records for topics, in the caller's transaction."""
 
-    def append(self, store: Store, topic: str, records: Sql) -> int:
-        """Append records (seq, sub, ts, key, value, hdr) in order and return how many they were."""
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
+        """Append records (seq, sub, ts, key, value, hdr) in order and return how many they were.
+
+        ``part`` names a column of the records with their partition; where it is null, or not given, the key decides.
+        """
         ...
 
 
 class EmbeddedTopics:
     """The topics of the embedded log."""
 
-    def append(self, store: Store, topic: str, records: Sql) -> int:
-        return EmbeddedLog(store, create=False).append(topic, records)
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
+        return EmbeddedLog(store, create=False).append(topic, records, part=part)
 
 
 def encoded(source: DataSource, batch: Sql, registry: Registry) -> Sql:

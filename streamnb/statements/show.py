@@ -24,7 +24,10 @@ from streamnb.statements.pipeline import Pipeline
 __all__ = ["describe", "explain_statement", "show"]
 
 
-def _rows(text: str, title: str, names: Sequence[str | tuple[str, SqlType]], rows: list[tuple[Any, ...]]) -> Rows:
+Heading = str | tuple[str, SqlType]
+
+
+def _rows(text: str, title: str, names: Sequence[Heading], rows: list[tuple[Any, ...]]) -> Rows:
     columns = tuple((n, STRING) if isinstance(n, str) else n for n in names)
     return Rows(text, columns, rows, title)
 
@@ -35,8 +38,10 @@ def show(pipeline: Pipeline, statement: ast.Show, text: str) -> Rows:
     if what in ("STREAMS", "TABLES"):
         return _sources(pipeline, what, text)
     if what in ("TOPICS", "ALL TOPICS"):
-        topics = [(t.name, t.partitions, t.replicas) for t in pipeline.engine.call(lambda: list(pipeline.outside.log.topics()))]
-        return _rows(text, "Topics", ["Kafka Topic", ("Partitions", INTEGER), ("Partition Replicas", INTEGER)], topics)
+        found = pipeline.engine.call(lambda: list(pipeline.outside.log.topics()))
+        topics: list[tuple[Any, ...]] = [(t.name, t.partitions, t.replicas) for t in found]
+        headings: list[Heading] = ["Kafka Topic", ("Partitions", INTEGER), ("Partition Replicas", INTEGER)]
+        return _rows(text, "Topics", headings, topics)
     if what == "QUERIES":
         return _queries(pipeline, text)
     if what == "FUNCTIONS":
@@ -72,7 +77,7 @@ def _queries(pipeline: Pipeline, text: str) -> Rows:
     for id_, info in pipeline.catalog.queries.items():
         query = pipeline.engine.queries[id_]
         rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, info.statement))
-    names = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT), "Statement"]
+    names: list[Heading] = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT), "Statement"]
     return _rows(text, "Queries", names, rows)
 
 
@@ -152,7 +157,7 @@ def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:
         forms = [s.describe(aggregate.name) for s in aggregate.signatures]
         rows = [("Name", upper), ("Type", "AGGREGATE"), ("Description", aggregate.doc)]
     elif table is not None:
-        forms = [f"{upper}{table.signature}"]
+        forms = [f"{upper}{o.signature}" for o in table.overloads]
         rows = [("Name", upper), ("Type", "TABLE"), ("Description", table.doc)]
     else:
         function = pipeline.registry.describe(name)

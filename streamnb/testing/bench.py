@@ -81,7 +81,7 @@ class _FedReader:
 class _CaseTopics:
     """Writes every record to partition 0, whatever its key."""
 
-    def append(self, store: Store, topic: str, records: Sql) -> int:
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
         return EmbeddedLog(store, create=False).append(topic, records, part=sql("0"))
 
 
