@@ -264,20 +264,18 @@ class KafkaReader:
         total = sum(rows.values())
         share = self._rows_max // max(1, len(rows))
         resumable = {place for place in self._paused if rows.get(place, 0) <= share // 2}
-        self._switch(resumable, self._consumer.resume)
+        if resumable:
+            self._consumer.resume([TopicPartition(*place) for place in sorted(resumable)])
         self._paused -= resumable
         if total < self._rows_max and size_bytes < self._bytes_max:
             return True
         if not starving:
             return False
         full = {place for place, count in rows.items() if count} - self._paused
-        self._switch(full, self._consumer.pause)
+        if full:
+            self._consumer.pause([TopicPartition(*place) for place in sorted(full)])
         self._paused |= full
         return True
-
-    def _switch(self, places: set[tuple[str, int]], call: Callable[[list[TopicPartition]], None]) -> None:
-        if places:
-            call([TopicPartition(topic, part) for topic, part in sorted(places)])
 
     def _fetch(self) -> bool:
         """Move what has arrived to the buffers; False when nothing came for a while."""
@@ -357,8 +355,6 @@ class KafkaReader:
 
     def _on_client_error(self, error: KafkaError) -> None:
         """Note that brokers do not answer, or refuse; called by librdkafka inside a call of the thread."""
-        if error.code() == KafkaError._PARTITION_EOF:
-            return
         with self._changed:
             self._error = log_error(self._url, error, "reading")
             self._changed.notify_all()
