@@ -4,11 +4,28 @@ from __future__ import annotations
 
 from streamnb import schema as s
 from streamnb.duck import Sql, duck_type, sql
-from streamnb.functions.declare import Call, Function, in_sql
+from streamnb.functions.declare import Call, Function, fill, in_sql
 
 __all__ = ["FUNCTIONS"]
 
 _CATEGORY = "lambda"
+
+
+# ksqlDB folds a map in the order of Java's HashMap: by bucket, and within a bucket as the entries came. The number of
+# buckets is the power of two of which the entries fill three quarters at most.
+_HASH = (
+    "list_reduce(list_transform(string_split(pair.key, ''), lambda letter: unicode(letter)::BIGINT),"
+    " lambda hash, letter: (hash * 31 + letter) & 4294967295, 0::BIGINT)"
+)
+_BUCKETS = "(1::BIGINT << ceil(log2(greatest(cardinality({0}), 1) / 0.75))::BIGINT)"
+_BUCKET = (
+    f"list_transform([CASE WHEN pair.key = '' THEN 0 ELSE {_HASH} END],"
+    f" lambda hash: xor(hash, hash >> 16) & ({_BUCKETS} - 1))[1]"
+)
+_HASH_ORDER = (
+    "list_transform(list_sort(list_transform(map_entries({0}), lambda pair, place:"
+    f" struct_pack(bucket := {_BUCKET}, place := place, pair := pair))), lambda sorted: sorted.pair)"
+)
 
 
 def _entry_parts(name: Sql) -> tuple[Sql, Sql]:
@@ -86,7 +103,8 @@ def _reduce_map(call: Call) -> Sql:
     given = call.types[0]
     assert isinstance(given, s.Map)
     entry = sql('STRUCT("key" {}, "value" {})', duck_type(given.key), duck_type(given.value))
-    return _reduce(call, sql("map_entries({})", call.sql(0)), entry, 2)
+    entries = fill(_HASH_ORDER if given.key == s.STRING else "map_entries({0})", [call.sql(0)])
+    return _reduce(call, entries, entry, 2)
 
 
 FUNCTIONS: tuple[Function, ...] = (

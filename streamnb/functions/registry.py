@@ -24,7 +24,7 @@ from streamnb.errors import KsqlFunctionError
 from streamnb.functions.declare import Call, Function, LambdaSql, Overload, Piece, PythonBody, fill
 from streamnb.functions.signatures import ArgType, LambdaArg, Match, UnitArg, match
 from streamnb.functions.values import per_value_body
-from streamnb.schema import INTEGER, STRING, SqlType
+from streamnb.schema import INTEGER, STRING, Array, SqlType
 from streamnb.store import DatabaseError, Store
 
 __all__ = [
@@ -139,6 +139,11 @@ def builtin_functions() -> dict[str, Function]:
     return dict(sorted(found.items()))
 
 
+def _builtin_tables() -> dict[str, Function]:
+    tables: dict[str, Function] = import_module("streamnb.functions.table").TABLE_FUNCTIONS
+    return tables
+
+
 def resolve_overload(name: str, overloads: Sequence[Overload], args: Sequence[ArgType]) -> tuple[Overload, Match]:
     """Choose the overload that a call means.
 
@@ -191,10 +196,11 @@ def _hint(name: str, overloads: Sequence[Overload]) -> str:
 
 
 class Registry:
-    """The scalar functions of a workspace: the built-in ones and those of the user."""
+    """The scalar and table functions of a workspace: the built-in ones and those of the user."""
 
     def __init__(self) -> None:
         self._own: dict[str, Function] = {}
+        self._tables: dict[str, Function] = {}
         self._needed: dict[str, PythonFunction] = {}
         self._installed: weakref.WeakKeyDictionary[Store, set[str]] = weakref.WeakKeyDictionary()
 
@@ -232,7 +238,31 @@ class Registry:
 
         Raises: KsqlFunctionError when the function is unknown or does not accept the arguments.
         """
-        function = self._function(name)
+        return self._resolve(self._function(name), args)
+
+    def is_table(self, name: str) -> bool:
+        """Tell whether a name, in any case, is that of a table function."""
+        return name.upper() in self._tables or name.upper() in _builtin_tables()
+
+    def describe_table(self, name: str) -> Function:
+        """Return the declaration of a table function. Raises: KsqlFunctionError when there is no such function."""
+        found = self._tables.get(name.upper()) or _builtin_tables().get(name.upper())
+        if found is None:
+            raise KsqlFunctionError(f"Can't find any functions with the name '{name}'")
+        return found
+
+    def resolve_table(self, name: str, args: Sequence[ArgType]) -> Resolved:
+        """Find what a call of a table function means: a function whose type is ARRAY of the type of its rows.
+
+        Raises: KsqlFunctionError when the function is unknown or does not accept the arguments.
+        """
+        return self._resolve(self.describe_table(name), args)
+
+    def table_names(self) -> list[str]:
+        """List the names of all table functions in alphabetical order."""
+        return sorted({*_builtin_tables(), *self._tables})
+
+    def _resolve(self, function: Function, args: Sequence[ArgType]) -> Resolved:
         shown = function.shown or function.name.lower()
         overload, found = resolve_overload(shown, function.overloads, args)
         returns = overload.return_type(args, found)
@@ -305,19 +335,37 @@ class Registry:
         or the overload exists.
         """
         overload = Overload(signature, python=function, can_raise=True, per_value=not vectorised)
-        params = [p.type for p in overload.signature.params]
-        key = name.upper()
-        if key in builtin_functions():
-            raise KsqlFunctionError(f"A function named {key} is built in", hint="choose another name")
-        known = self._own.get(key)
-        if known is not None and any([p.type for p in o.signature.params] == params for o in known.overloads):
-            raise KsqlFunctionError(f"Function {key} with these parameters is already registered")
-        overloads = (*(known.overloads if known else ()), overload)
-        self._own[key] = Function(name, category, doc or (known.doc if known else ""), overloads, shown=name)
+        if name.upper() in builtin_functions():
+            raise KsqlFunctionError(f"A function named {name.upper()} is built in", hint="choose another name")
+        _add(self._own, name, category, doc, overload)
+
+    def register_table(self, name: str, function: Callable[..., Any], signature: str, *, doc: str = "") -> None:
+        """Add a table function of the user's: its signature returns ARRAY, and the function a list of the rows' values.
+
+        Raises: ValueError when the signature is none, KsqlFunctionError when the name is that of a built-in function
+        or the overload exists.
+        """
+        overload = Overload(signature, python=function, can_raise=True, per_value=True)
+        if not isinstance(overload.signature.returns, Array):
+            raise ValueError(f"a table function returns ARRAY: {signature}")
+        if name.upper() in _builtin_tables():
+            raise KsqlFunctionError(f"A function named {name.upper()} is built in", hint="choose another name")
+        _add(self._tables, name, "table", doc, overload)
 
     def unregister(self, name: str) -> None:
         """Forget a function of the user's; queries that run keep theirs."""
         self._own.pop(name.upper(), None)
+        self._tables.pop(name.upper(), None)
+
+
+def _add(functions: dict[str, Function], name: str, category: str, doc: str, overload: Overload) -> None:
+    key = name.upper()
+    params = [p.type for p in overload.signature.params]
+    known = functions.get(key)
+    if known is not None and any([p.type for p in o.signature.params] == params for o in known.overloads):
+        raise KsqlFunctionError(f"Function {key} with these parameters is already registered")
+    overloads = (*(known.overloads if known else ()), overload)
+    functions[key] = Function(name, category, doc or (known.doc if known else ""), overloads, shown=name)
 
 
 def _create(store: Store, python: PythonFunction) -> None:

@@ -234,7 +234,10 @@ FUNCTIONS: tuple[Function, ...] = (
         _CATEGORY,
         "Cuts a text or bytes at a separator; an empty one cuts between all characters.",
         (
-            in_sql("(text STRING, separator STRING) -> ARRAY<STRING>", "string_split({0}, {1})"),
+            in_sql(
+                "(text STRING, separator STRING) -> ARRAY<STRING>",
+                "CASE WHEN {1} IS NOT NULL THEN string_split({0}, {1}) END",
+            ),
             in_values("(value BYTES, separator BYTES) -> ARRAY<BYTES>", _split_bytes),
         ),
     ),

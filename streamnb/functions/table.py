@@ -1,26 +1,29 @@
-"""Table functions: each declared once, with how an argument becomes the list of its rows' values."""
+"""Table functions: declared like scalar ones that return an array, of which each element becomes a row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from streamnb.duck import Sql, sql
-from streamnb.errors import KsqlFunctionError
+from streamnb.duck import Sql
+from streamnb.functions.declare import Function, fill, in_sql
+from streamnb.functions.registry import resolve_overload
+from streamnb.functions.signatures import ArgType
 from streamnb.schema import Array, SqlType
 
-__all__ = ["TABLE_FUNCTIONS", "ResolvedTableFunction", "TableFunction", "is_table_function", "resolve_table_function"]
+__all__ = ["TABLE_FUNCTIONS", "ResolvedTableFunction", "is_table_function", "resolve_table_function"]
 
+_CATEGORY = "table"
 
-@dataclass(frozen=True)
-class TableFunction:
-    """The declaration of a table function over one array: ``rows`` writes the list of the values of its rows."""
-
-    name: str
-    doc: str
-    signature: str
-    result: Callable[[SqlType], SqlType]
-    rows: Callable[[Sql], Sql]
+# Row n keeps an element where the digit of its place is 1. Elements that are not null have two digits, null has one,
+# and the last place counts least.
+_CHOICES = "list_transform({0}, lambda item: CASE WHEN item IS NULL THEN 1 ELSE 2 END)"
+_PRODUCT = "list_reduce({}, lambda one, other: one * other, 1::BIGINT)"
+_WEIGHTS = f"list_transform({{0}}, lambda item, place: {_PRODUCT.format(f'({_CHOICES})[place + 1:]')})"
+_CUBE = (
+    f"list_transform(range({_PRODUCT.format(_CHOICES)}), lambda number: list_transform({{0}}, lambda item, place:"
+    f" CASE WHEN (number // ({_WEIGHTS})[place]) % 2 = 1 THEN item END))"
+)
 
 
 @dataclass(frozen=True)
@@ -32,57 +35,34 @@ class ResolvedTableFunction:
     rows: Callable[[Sql], Sql]
 
 
-def _cube(values: Sql) -> Sql:
-    """List all ways to keep or blank an array's entries; a null entry has no two ways."""
-    choices = sql("list_transform({0}, lambda e: CASE WHEN e IS NULL THEN 1 ELSE 2 END)", values)
-    weights = sql(
-        "list_transform({0}, lambda e, i: list_reduce({1}[i+1:], lambda a, b: a * b, 1::BIGINT))", values, choices
-    )
-    count = sql("list_reduce({0}, lambda a, b: a * b, 1::BIGINT)", choices)
-    return sql(
-        "list_transform(range({count}), lambda n: list_transform({values}, lambda e, i: CASE WHEN"
-        " (n // {weights}[i]) % 2 = 1 THEN e END))",
-        count=count,
-        values=values,
-        weights=weights,
-    )
-
-
-TABLE_FUNCTIONS: dict[str, TableFunction] = {
+TABLE_FUNCTIONS: dict[str, Function] = {
     f.name: f
     for f in (
-        TableFunction(
-            "EXPLODE", "One row for each entry of an array.", "(ARRAY<T>) -> T", lambda t: _element(t), lambda v: v
-        ),
-        TableFunction(
+        Function(
             "CUBE_EXPLODE",
-            "One row for each way to blank out entries of an array.",
-            "(ARRAY<T>) -> ARRAY<T>",
-            lambda t: t,
-            _cube,
+            _CATEGORY,
+            "One row for each way to blank out elements of an array.",
+            (in_sql("(values ARRAY<T>) -> ARRAY<ARRAY<T>>", _CUBE),),
+        ),
+        Function(
+            "EXPLODE",
+            _CATEGORY,
+            "One row for each element of an array.",
+            (in_sql("(values ARRAY<T>) -> ARRAY<T>", "{0}"),),
         ),
     )
 }
 
 
-def _element(type_: SqlType) -> SqlType:
-    assert isinstance(type_, Array)
-    return type_.element
-
-
 def is_table_function(name: str) -> bool:
-    """Tell whether a name, in any case, is that of a table function."""
+    """Tell whether a name, in any case, is that of a built-in table function."""
     return name.upper() in TABLE_FUNCTIONS
 
 
-def resolve_table_function(name: str, arg_types: Sequence[SqlType | None]) -> ResolvedTableFunction:
-    """Fix a table function to its argument type. Raises: KsqlFunctionError for arguments it does not take."""
+def resolve_table_function(name: str, args: Sequence[ArgType]) -> ResolvedTableFunction:
+    """Fix a built-in table function to its argument. Raises: KsqlFunctionError for arguments it does not take."""
     function = TABLE_FUNCTIONS[name.upper()]
-    if len(arg_types) != 1 or not isinstance(arg_types[0], Array):
-        shown = ", ".join("null" if t is None else str(t) for t in arg_types)
-        raise KsqlFunctionError(
-            f"Function '{name}' does not accept parameters ({shown}).\nValid alternatives are:\n{name}{function.signature}",
-            summary=f"function {name.upper()} does not accept ({shown})",
-            hint="it takes one array.",
-        )
-    return ResolvedTableFunction(function.name, function.result(arg_types[0]), function.rows)
+    overload, found = resolve_overload(function.name.lower(), function.overloads, args)
+    assert isinstance(found.returns, Array) and isinstance(overload.template, str)
+    template = overload.template
+    return ResolvedTableFunction(function.name, found.returns.element, lambda value: fill(template, [value]))
