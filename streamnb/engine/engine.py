@@ -7,6 +7,7 @@ fails takes the tick back and the others run again without it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import deque
@@ -26,7 +27,7 @@ from streamnb.engine.faults import Backoff, describe_failure, is_user_error
 from streamnb.engine.processinglog import LogEntry, write
 from streamnb.engine.sink import Sink, Topics
 from streamnb.engine.task import QueryTask, StepResult
-from streamnb.errors import StoreError
+from streamnb.errors import StoreBrokenError, StoreError
 from streamnb.failpoints import failpoint
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.store import Store
@@ -35,15 +36,19 @@ __all__ = ["Connector", "Engine", "EngineSettings", "PersistentQuery"]
 
 T = TypeVar("T")
 IDLE_S = 0.05
+TRIM_MS = 60_000
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """How much a tick takes in, and how long the engine gathers records before the next one."""
+    """How much a tick takes in, how long the engine gathers records before the next one, and how long the
+    write-ahead log may grow before it is folded into the file (DuckDB does so inside a commit, at 16 MiB).
+    """
 
     rows_max: int = 50_000
     interval_ms: int = 20
+    wal_bytes_max: int = 12 << 20
 
 
 @dataclass
@@ -87,6 +92,12 @@ class Connector:
     generator: Generator
     topics: Topics
     properties: dict[str, str] = field(default_factory=dict)
+    before: Any = None  # the generator's position when the tick began
+
+    def settle(self, emitted: int) -> None:
+        """Go on behind what was committed: where the tick ended, or where it began."""
+        if self.generator.position.emitted != emitted:
+            self.generator.rewind(self.before)
 
 
 class QueryFailed(Exception):
@@ -112,10 +123,12 @@ class Engine:
         self.connectors: dict[str, Connector] = {}
         self.committed: list[Callable[[], None]] = []
         self.rolled_back: list[Callable[[], None]] = []
+        self.recovered: list[Callable[[], None]] = []
         self.housekeeping: list[Callable[[], None]] = []
         self.congested: Callable[[], bool] = lambda: False
         self.epoch = self.checkpoint.number("epoch")
         self.failure: str | None = None
+        self._trimmed_ms = clock.now_ms()
         self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._wake = threading.Condition()
         self._woken = False
@@ -155,7 +168,7 @@ class Engine:
         self._announce()
 
     def close(self) -> None:
-        """Stop: end the tick that runs, then the thread."""
+        """Stop: end the tick that runs, then the thread, then the readers; fold the write-ahead log into the file."""
         self._stopping = True
         self.wake()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -164,6 +177,11 @@ class Engine:
                 self.store.interrupt()
                 self._thread.join(2.0)
         failpoint("shutdown.joined")
+        for query in self.queries.values():
+            query.task.close()
+        if self._thread is None or not self._thread.is_alive():
+            with contextlib.suppress(StoreError):  # what was committed is in the write-ahead log
+                self._fold(0)
 
     # On the engine's thread
 
@@ -173,6 +191,7 @@ class Engine:
                 self._run_commands()
                 for keep in self.housekeeping:
                     keep()
+                self._fold(self.settings.wal_bytes_max)
                 if self.congested() or not self.tick():
                     self._idle()
         except Exception as error:
@@ -198,9 +217,29 @@ class Engine:
 
     def _idle(self) -> None:
         """Wait for work: a command, a record, a connector's next record, a query's next try."""
+        self._trim()
         with self._wake:
             self._wake.wait_for(lambda: self._woken or self._stopping, IDLE_S)
             self._woken = False
+
+    def _trim(self) -> None:
+        """Once a minute, apply the retention and compaction of the embedded topics."""
+        now_ms = self.clock.now_ms()
+        if now_ms - self._trimmed_ms < TRIM_MS:
+            return
+        self._trimmed_ms = now_ms
+        kept = [t for t in self.log.topics() if t.retention_ms is not None or "compact" in t.cleanup]
+        for topic in kept:
+            with self.store.transaction():
+                self.log.trim(topic.name, now_ms)
+
+    def _fold(self, bytes_max: int) -> None:
+        """Fold a write-ahead log that is longer than this into the file; DuckDB may refuse, then a later tick does it."""
+        if self.store.path is None or self.failure is not None:
+            return
+        wal = self.store.path.with_name(self.store.path.name + ".wal")
+        if wal.exists() and wal.stat().st_size > bytes_max:
+            self.store.checkpoint()
 
     def tick(self) -> bool:
         """Run one tick; True when there is more to do at once.
@@ -215,10 +254,27 @@ class Engine:
             except QueryFailed as failed:
                 self.rewind()
                 self._note_failure(failed)
+            except StoreBrokenError:
+                self._recover()
+
+    def _recover(self) -> None:
+        """Reopen the database and go on from what it holds: whether a commit took effect is read, never guessed."""
+        self.store.reopen()
+        emitted = self.checkpoint.connectors()
+        for connector in self.connectors.values():
+            connector.settle(emitted.get(connector.name, 0))
+        for query in self.queries.values():
+            query.task.place = self.checkpoint.place(query.info.id)
+            query.task.prepare(self.store, earliest=True)
+        self.epoch = self.checkpoint.number("epoch")
+        for hook in self.recovered:
+            hook()
+        self._announce()
 
     def _try_tick(self) -> bool:
         now_ms = self.clock.now_ms()
-        places = {name: c.generator.position for name, c in self.connectors.items()}
+        for connector in self.connectors.values():
+            connector.before = connector.generator.position
         results: list[tuple[PersistentQuery, StepResult, int]] = []
         failpoint("batch.planned")
         try:
@@ -235,12 +291,14 @@ class Engine:
                 failpoint("batch.log_done")
                 worked = bool(emitted or results)
                 if worked:
-                    self.epoch += 1
-                    self.checkpoint.set_number("epoch", self.epoch)
-        except BaseException:  # 5
-            for name, position in places.items():
-                self.connectors[name].generator.rewind(position)
+                    self.checkpoint.set_number("epoch", self.epoch + 1)
+        except StoreBrokenError:
             raise
+        except BaseException:  # 5
+            for connector in self.connectors.values():
+                connector.generator.rewind(connector.before)
+            raise
+        self.epoch += worked
         for query, result, written in results:  # 6
             query.task.accept(result)
             query.rows_in += result.count
@@ -275,6 +333,8 @@ class Engine:
             if result.place == before:
                 return []
             written = query.sink.write(self.store, query.task.output()) if result.count else 0
+        except StoreBrokenError:
+            raise
         except Exception as error:
             raise QueryFailed(query, error, rows_max) from error
         self.checkpoint.save_place(query.info.id, result.place, before, self.epoch + 1)

@@ -137,6 +137,13 @@ class Outbox:
         self._next = self._stored
         self._appended = []
 
+    def recovered(self) -> None:
+        """Go on from what the reopened database holds."""
+        if self._checkpoint.number("outbox") == self._next:
+            self.committed()
+        else:
+            self.rolled_back()
+
     def load(self, store: Store) -> None:
         """Take up what an earlier run left in the outbox."""
         rows = store.arrow(sql("SELECT seq, topic, ts, key, value, hdr FROM streamnb.outbox ORDER BY seq"))
@@ -185,6 +192,7 @@ class KafkaOutside:
         self._publisher.start()
         engine.committed.append(self.topics.committed)
         engine.rolled_back.append(self.topics.rolled_back)
+        engine.recovered.append(self.topics.recovered)
         engine.housekeeping.append(self._keep_house)
         engine.congested = lambda: self.topics.congested
 

@@ -20,10 +20,19 @@ from streamnb.schema import BIGINT, INTEGER, STRING, Column, Schema
 from streamnb.serde.base import Rejected
 from streamnb.store import Store
 
-__all__ = ["PROCESSING_LOG", "PROCESSING_LOG_TOPIC", "LogEntry", "processing_log_source", "rejected_entries", "write"]
+__all__ = [
+    "PROCESSING_LOG",
+    "PROCESSING_LOG_RETENTION_MS",
+    "PROCESSING_LOG_TOPIC",
+    "LogEntry",
+    "processing_log_source",
+    "rejected_entries",
+    "write",
+]
 
 PROCESSING_LOG = "KSQL_PROCESSING_LOG"
 PROCESSING_LOG_TOPIC = "ksql_processing_log"
+PROCESSING_LOG_RETENTION_MS = 7 * 24 * 3_600_000
 DESERIALIZATION_ERROR = 0
 DATA_BYTES_MAX = 4096
 _COLUMNS = (

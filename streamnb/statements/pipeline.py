@@ -11,7 +11,11 @@ from streamnb.catalog import Catalog
 from streamnb.clock import Clock
 from streamnb.config import find_setting
 from streamnb.engine.engine import Engine
-from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, processing_log_source
+from streamnb.engine.processinglog import (
+    PROCESSING_LOG_RETENTION_MS,
+    PROCESSING_LOG_TOPIC,
+    processing_log_source,
+)
 from streamnb.engine.readers import EmbeddedReader, TopicReader
 from streamnb.engine.sink import EmbeddedTopics, Topics
 from streamnb.errors import KsqlError
@@ -140,5 +144,5 @@ class Pipeline:
         """Create what every pipeline has: the processing log. On the engine's thread."""
         with self.store.transaction():
             if self.engine.log.topic(PROCESSING_LOG_TOPIC) is None:
-                self.engine.log.create_topic(PROCESSING_LOG_TOPIC)
+                self.engine.log.create_topic(PROCESSING_LOG_TOPIC, retention_ms=PROCESSING_LOG_RETENTION_MS)
         self.catalog.put(processing_log_source())
