@@ -43,6 +43,7 @@ def plan_from(query: ast.Query, catalog: Catalog, env: Env) -> Relation:
     scans = [scan(source, ref.alias, i) for i, (source, ref) in enumerate(zip(sources, refs, strict=True))]
     if not query.joins:
         return scans[0]
+    scans = [_arranged(query, s) for s in scans]
     check_source_formats(sources, "JOIN")
     everything = replace(scans[0], entries=tuple(e for s in scans for e in s.entries), sources=tuple(sources))
     chain = _start(scans[0])
@@ -139,8 +140,7 @@ class _ChainPlanner:
     def _is_named(self, entry: Entry) -> bool:
         """Tell whether a column is named behind this join: in a clause, by a star, or by a later join."""
         rest = replace(self.query, joins=self.query.joins[self.index + 1 :])
-        bounds = entry.name in ("WINDOWSTART", "WINDOWEND")
-        if not entry.system or bounds:
+        if not entry.system:
             stars = [i.source for i in rest.items if isinstance(i, ast.Star)]
             if None in stars or entry.source in stars:
                 return True
@@ -232,15 +232,20 @@ def _entries(
     offset = 0
     for relation, (project, kept) in zip((left, right), sides, strict=True):
         places = {(e.source, e.name): f"v{offset + i}" for i, e in enumerate(kept)}
-        ordered = _bounds_first(relation) if relation.node.windowed and not relation.prefixed else relation.entries
-        entries += [replace(e, internal=places.get((e.source, e.name), UNUSED)) for e in ordered if e.source]
+        entries += [replace(e, internal=places.get((e.source, e.name), UNUSED)) for e in relation.entries if e.source]
         offset += len(project.values)
     return tuple(entries)
 
 
-def _bounds_first(relation: Relation) -> tuple[Entry, ...]:
-    """Put the window bounds of a windowed source behind its key, where the star of a join shows them."""
-    keys = [e for e in relation.entries if e.internal.startswith("k")]
-    bounds = [replace(e, system=False) for e in relation.entries if e.internal in ("ws", "we")]
-    rest = [e for e in relation.entries if e not in keys and e.internal not in ("ws", "we")]
-    return (*keys, *bounds, *rest)
+def _arranged(query: ast.Query, source: Relation) -> Relation:
+    """Order the columns of a source as the star of a join shows them: window bounds stand behind the key.
+
+    With PARTITION BY, ksqlDB's star shows the pseudo columns too, and the key last.
+    """
+    keys = [e for e in source.entries if e.internal.startswith("k")]
+    values = [e for e in source.entries if e.internal.startswith("v")]
+    bounds = [replace(e, system=False) for e in source.entries if e.internal in ("ws", "we")]
+    pseudo = [e for e in source.entries if e.internal in ("ts", "part", "off")]
+    if query.partition_by:
+        return replace(source, entries=(*values, *(replace(e, system=False) for e in pseudo), *bounds, *keys))
+    return replace(source, entries=(*keys, *bounds, *values, *pseudo))
