@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from streamnb.backends.duckdb.compile import Program
 from streamnb.backends.duckdb.operator import ERRORS, create_errors, run_statements
-from streamnb.duck import Sql, join, sql
+from streamnb.duck import Sql, join, lit, sql
 from streamnb.engine.intake import Intake, Taken
 from streamnb.engine.processinglog import LogEntry, rejected_entries
 from streamnb.engine.readers import TopicReader
@@ -77,17 +77,31 @@ class QueryTask:
 
     def _collect_errors(self, store: Store, taken: Taken) -> Sequence[LogEntry]:
         entries = rejected_entries(self.query_id, taken.rejected)
-        if taken.count:
-            rows = store.rows(sql("SELECT type, part, off, seq, message FROM {} ORDER BY seq", ERRORS))
-            if rows:
-                store.execute(sql("DELETE FROM {}", ERRORS))
-                topic = self.readers[0].topic if len(self.readers) == 1 else None
-                entries += [LogEntry(self.query_id, t, topic, p, o, message) for t, p, o, _, message in rows]
+        if taken.count and store.rows(sql("SELECT count(*) FROM {}", ERRORS))[0][0]:
+            entries += self._record_errors(store)
+            store.execute(sql("DELETE FROM {}", ERRORS))
         if taken.untimed:
             topic = self.readers[0].topic
             message = f"{taken.untimed} records without a valid timestamp were left out"
             entries.append(LogEntry(self.query_id, 1, topic, None, None, message))
         return entries
+
+    def _record_errors(self, store: Store) -> list[LogEntry]:
+        """Read the errors of operators, and find the records they are about by their places in the order."""
+        places = [
+            sql("SELECT seq, {} AS input, part, off FROM {}", lit(i.position), i.batch) for i in self.program.inputs
+        ]
+        rows = store.rows(
+            sql(
+                "SELECT e.type, p.input, p.part, p.off, e.message FROM {} e LEFT JOIN ({}) p USING (seq) ORDER BY seq",
+                ERRORS,
+                join(" UNION ALL ", places),
+            )
+        )
+        return [
+            LogEntry(self.query_id, type_, None if i is None else self.readers[i].topic, part, off, message)
+            for type_, i, part, off, message in rows
+        ]
 
     def accept(self, result: StepResult) -> None:
         """Move on: the transaction of the step was committed."""

@@ -11,8 +11,9 @@ from streamnb.backends.duckdb.join import compile_join
 from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Repeat, Stage
 from streamnb.backends.duckdb.stateless import compile_filter, compile_project, compile_table_filter, is_identity
 from streamnb.catalog import DataSource
-from streamnb.duck import Sql
+from streamnb.duck import Sql, sql
 from streamnb.plan.logical import Aggregate, Filter, FlatMap, Join, PlanNode, Project, Scan
+from streamnb.plan.typed import TypedColumn
 from streamnb.state.tables import StateTable
 
 __all__ = ["Input", "Program", "compile_plan"]
@@ -129,7 +130,17 @@ class _Compiler:
             emit_final=node.emit_final,
             input_is_table=node.input.is_table,
         )
+        if node.window is not None and not _keeps_key(node):
+            # A group that is not the key is spread over partitions; all of them share one stream time then, that of
+            # the query's order, so that what is late does not depend on where a batch ends.
+            source = sql("(SELECT * REPLACE (0 AS part) FROM {})", source)
         return target, self.add(compile_aggregate(spec, source, target, shape, self.names, self.mode))
+
+
+def _keeps_key(node: Aggregate) -> bool:
+    """Tell whether the group is the input's key, so that all records of a group are in one partition."""
+    columns = [e.column if isinstance(e, TypedColumn) else None for e in node.group]
+    return columns == [f"k{i}" for i in range(len(node.input.keys))]
 
 
 def compile_plan(root: PlanNode, query_id: str, mode: Mode, *, durable: bool = True) -> Program:
