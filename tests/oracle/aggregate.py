@@ -250,6 +250,7 @@ class SessionOracle:
         outputs = []
         states = [FUNCTIONS[name].start() for name, _ in self.calls]
         first = True
+        shown = touched == [(start, end)] and start == end and self._holds(mine[start, end])
         for session in touched:
             old = mine.pop(session)
             if (session[0] != session[1] or (start, end) != session) and self._holds(old):
@@ -270,7 +271,7 @@ class SessionOracle:
         mine[start, end] = states
         if self._holds(states):
             outputs.append(Output(record.seq, end, record.key, start, end, self.result(states)))
-        elif (start, end) in touched and start == end:
+        elif shown:
             outputs.append(Output(record.seq, end, record.key, start, end, None))
         return outputs
 

@@ -214,9 +214,7 @@ class StreamOracle:
             return []
         grace = self.grace
         closed = [
-            w
-            for w in self.waiting
-            if w.part == record.part and w.ts + self._ahead(w.side) + grace < clock.shared
+            w for w in self.waiting if w.part == record.part and w.ts + self._ahead(w.side) + grace < clock.shared
         ]
         self.waiting = [w for w in self.waiting if w not in closed]
         ordered = sorted(closed, key=lambda w: (w.ts, -w.side, w.key if w.key is not None else 0, w.seq))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -27,7 +28,12 @@ ALL = [
 ]  # fmt: skip
 PARTS = {"a": 0, "b": 1, "c": 1, None: 0}
 SPLITS = ((1,), (3, 1, 7), (60,))
-STORE = Store.open()
+
+
+@functools.cache
+def store() -> Store:
+    """One database for all examples."""
+    return Store.open()
 
 
 def call(name: str, type_: Any) -> AggregateCall:
@@ -100,7 +106,7 @@ def check(
             judge = None if limit is None else lambda values: values[1] > limit
             expected = oracle(names, window, final, judge)
             runner = Runner([call(n, type_) for n in names], values=(type_,), window=window, final=final, having=having,
-                            mode=mode, store=STORE)  # fmt: skip
+                            mode=mode, store=store())  # fmt: skip
             wanted, got = [], []
             for batch in cut(records, sizes):
                 wanted.append(rounded(o for record in batch for o in expected.apply(record)))
@@ -113,7 +119,7 @@ def check(
                 assert runner.late() == expected.late
 
 
-quick = settings(max_examples=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @quick
