@@ -36,3 +36,10 @@ def load_ipython_extension(shell: Any) -> None:
     from streamnb.magics.ksql import load_ipython_extension as load
 
     load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Close the notebook's pipeline: what ``%unload_ext streamnb`` calls."""
+    from streamnb.magics.ksql import unload_ipython_extension as unload
+
+    unload(shell)

@@ -43,10 +43,11 @@ class Meter:
 
 
 class StatusBar:
-    """One line: state, name, records so far, records a second, and Stop."""
+    """One line: state, name, records (of a table: changes) so far and a second, and Stop."""
 
-    def __init__(self, name: str, on_stop: Callable[[], None]) -> None:
+    def __init__(self, name: str, noun: str, on_stop: Callable[[], None]) -> None:
         self._name = name
+        self._noun = noun
         self._meter = Meter()
         self._text = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 auto", min_width="0"))
         self._button = ipywidgets.Button(
@@ -66,7 +67,7 @@ class StatusBar:
         ended = state in ENDED
         rate = self._meter.rate(now_s, total)
         facts = [html.escape(self._name)] if self._name else []
-        facts.append(f"{total:,} record{'' if total == 1 else 's'}")
+        facts.append(f"{total:,} {self._noun}{'' if total == 1 else 's'}")
         if not ended:
             facts.append(f"{rate:,.0f}/s")
         if error:

@@ -47,6 +47,7 @@ class LiveView:
         self.query = query
         self.name = name
         self._layout: Layout = layout_of(query)
+        self._noun = "change" if query.is_table else "record"
         self._sender = sender or default_sender()
         self._version = -1
         self._snapshot: FeedSnapshot | None = None
@@ -57,7 +58,7 @@ class LiveView:
         self._stopped = False
         self._settled = threading.Event()
         self._closed = threading.Event()
-        self._bar = StatusBar(name, self.stop)
+        self._bar = StatusBar(name, self._noun, self.stop)
         self._body: LiveTable | LiveChart
         if chart is None:
             self._body = LiveTable(query, rows_max or ROWS_MAX, rate_max)
@@ -148,5 +149,7 @@ class LiveView:
         shown = visible(self._layout, self._snapshot, STATIC_ROWS_MAX)
         total = self._snapshot.total
         state = self._state().lower()
-        title = " · ".join(part for part in (self.name, state, f"{total:,} record{'' if total == 1 else 's'}") if part)
+        title = " · ".join(
+            part for part in (self.name, state, f"{total:,} {self._noun}{'' if total == 1 else 's'}") if part
+        )
         return of_shown(self._layout, shown, title)

@@ -21,6 +21,7 @@ from playwright.sync_api import ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60
+ERRORS = "[data-mime-type='application/vnd.jupyter.stderr'], [data-mime-type='application/vnd.jupyter.error']"
 _FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -175,7 +176,7 @@ class NotebookPage:
             }""",
             timeout=timeout_s * 1000,
         )
-        errors = self.page.locator("[data-mime-type='application/vnd.jupyter.error']").all_text_contents()
+        errors = self.page.locator(ERRORS).all_text_contents()
         assert bool(errors) == fails, errors
 
     def shut_kernel_down(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.browser.jupyter import ROOT, Lab, NotebookPage
+from tests.browser.jupyter import ERRORS, ROOT, Lab, NotebookPage
 
 pytestmark = pytest.mark.browser
 
@@ -32,14 +32,14 @@ def test_tutorial_changes_live_and_leaves_no_console_errors(lab: Lab, notebook_p
     notebook_page.run_all()
     page = notebook_page.page
     page.wait_for_function("() => document.querySelectorAll('.snb-table tbody tr').length > 20")
-    page.wait_for_function("() => document.querySelectorAll('.snb-plot .bk-Figure').length === 2")
-    numbers = "() => [...document.querySelectorAll('.snb-table')].at(-1).textContent"
+    page.wait_for_function("() => document.querySelectorAll('.snb-plot .bk-Figure').length === 1")
+    numbers = "() => [...document.querySelectorAll('.snb-table')].map((t) => t.textContent).join()"
     wait_for_change(notebook_page, numbers)
     wait_for_change(notebook_page, numbers)
     page.wait_for_function("() => /\\d rows?/.test([...document.querySelectorAll('.snb-note')].at(-1).textContent)")
     picture = os.environ.get("STREAMNB_SCREENSHOT")
     if picture:
-        page.wait_for_timeout(8000)  # let the windows fill, for the picture only
+        page.wait_for_timeout(45_000)  # let the windows fill, for the picture only
         _photograph(notebook_page, ROOT / picture)
     assert notebook_page.console_errors == []
 
@@ -77,7 +77,7 @@ def test_statements_show_hostile_values_names_and_errors_as_text(lab: Lab, noteb
     page.wait_for_function("() => /record/.test(document.querySelector('.snb-note')?.textContent)")
     assert HOSTILE in page.locator(".snb-table tbody td").all_text_contents()
     assert HOSTILE in page.locator(".streamnb-result td").all_text_contents()
-    error = page.locator("[data-mime-type='application/vnd.jupyter.error']").text_content() or ""
+    error = page.locator(ERRORS).text_content() or ""
     assert "Traceback" not in error
     assert "^^^^^^" in error
     assert page.locator("b[onclick], img[onerror]").count() == 0

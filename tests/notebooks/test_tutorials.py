@@ -44,7 +44,7 @@ def test_ratings_notebook_runs_and_keeps_pictures_of_its_views(
     errors = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
     kept = pictures(cells)
     assert errors == []
-    assert set(kept) == {"ratings", "unhappy", "channels", "stars", "fraud"}
+    assert set(kept) == {"ratings", "unhappy", "channels", "activity", "fraud"}
     assert "web" in kept["channels"] and "stopped" in kept["channels"]
     assert "showing" in kept["ratings"] or "record" in kept["ratings"]
 

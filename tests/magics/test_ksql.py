@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import RichOutput, capture_output
+
+from streamnb.results import Live, Rows
+
+SOURCE = """%%ksql
+CREATE STREAM RATINGS (ID INT KEY, CHANNEL VARCHAR, STARS INT)
+  WITH (KAFKA_TOPIC='ratings', PARTITIONS=1, VALUE_FORMAT='JSON');
+INSERT INTO RATINGS VALUES (1, 'web', 5);
+INSERT INTO RATINGS VALUES (2, 'ios', 1);
+"""
+
+
+class Notebook:
+    """Runs cells as a notebook does, and keeps what the last one showed."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.outputs: list[RichOutput] = []
+        self.printed = ""
+
+    def run(self, cell: str) -> bool:
+        run_cell: Callable[..., Any] = self.shell.run_cell
+        with capture_output() as captured:
+            result = run_cell(cell, store_history=True)
+        self.outputs, self.printed = captured.outputs, captured.stdout + captured.stderr
+        return bool(result.success)
+
+    def texts(self) -> list[str]:
+        return [output.data["text/plain"] for output in self.outputs]
+
+    def value(self, name: str) -> Any:
+        return self.shell.user_ns[name]
+
+
+@pytest.fixture
+def notebook() -> Iterator[Notebook]:
+    InteractiveShell.clear_instance()
+    shell = InteractiveShell.instance()
+    shell.colors = "nocolor"
+    shell.run_line_magic("load_ext", "streamnb")
+    session = Notebook(shell)
+    session.run("%ksql memory://")
+    yield session
+    shell.run_line_magic("unload_ext", "streamnb")
+    InteractiveShell.clear_instance()
+
+
+def test_connecting_says_where_queries_start(notebook: Notebook) -> None:
+    notebook.run("%ksql memory://")
+    assert notebook.texts()[0].endswith("auto.offset.reset = earliest in notebooks")
+
+
+def test_url_comes_from_the_environment(notebook: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setenv("STREAMNB_URL", str(tmp_path / "p.duckdb"))
+    notebook.run("%ksql connect")
+    assert f"connected to {tmp_path / 'p.duckdb'}" in notebook.texts()[0]
+
+
+def test_statements_of_a_cell_answer_in_one_table(notebook: Notebook) -> None:
+    assert notebook.run(SOURCE)
+    (table,) = notebook.texts()
+    assert table.splitlines()[0].split() == ["statement", "result"]
+    assert "Stream created" in table
+
+
+def test_refused_statement_fails_the_cell_with_a_caret_and_no_traceback(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    failed = not notebook.run("%%ksql\nSELECT *\nFROM RATINGS WHERE STARZ < 3 EMIT CHANGES;")
+    assert failed
+    assert notebook.printed.splitlines()[:3] == [
+        "error: column STARZ is not in stream RATINGS",
+        "  3 | FROM RATINGS WHERE STARZ < 3 EMIT CHANGES;",
+        "    |                    ^^^^^",
+    ]
+    assert "Traceback" not in notebook.printed
+
+
+def test_answers_before_a_refused_statement_are_shown(notebook: Notebook) -> None:
+    notebook.run("%%ksql\nDEFINE A = 'x';\nDROP STREAM NOSUCH;")
+    assert notebook.texts() == ["A = x"]
+
+
+def test_statement_without_a_pipeline_is_told_to_connect(notebook: Notebook) -> None:
+    notebook.run("%ksql close")
+    notebook.run("%ksql SHOW STREAMS;")
+    assert notebook.printed.startswith("error: no pipeline is open\nhint: connect first")
+
+
+def test_pull_query_is_shown_and_given_to_the_variable(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("%%ksql -o rows\nSELECT CHANNEL, STARS FROM RATINGS;")
+    assert "web" in notebook.texts()[0]
+    rows = notebook.value("rows")
+    assert isinstance(rows, Rows)
+    assert rows.df().to_dict("list") == {"CHANNEL": ["web", "ios"], "STARS": [5, 1]}
+
+
+def test_line_keeps_the_spaces_and_quotes_of_a_statement(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("rows = %ksql INSERT INTO RATINGS VALUES (3, 'it''s  -o me', 3);")
+    notebook.run("%ksql -o rows SELECT CHANNEL FROM RATINGS WHERE ID = 3;")
+    assert notebook.value("rows").rows == [("it's  -o me",)]
+
+
+def test_push_query_gives_a_live_handle_and_its_view(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("%%ksql -o q --wait\nSELECT CHANNEL FROM RATINGS EMIT CHANGES LIMIT 2;")
+    q = notebook.value("q")
+    assert isinstance(q, Live)
+    assert list(q.df()["CHANNEL"]) == ["web", "ios"]
+    assert "application/vnd.jupyter.widget-view+json" in notebook.outputs[0].data
+    assert "ios" in notebook.outputs[-1].data["text/plain"]
+
+
+def test_query_without_a_view_shows_nothing(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("%%ksql -o q --no-display\nSELECT * FROM RATINGS EMIT CHANGES;")
+    assert notebook.outputs == []
+    assert notebook.value("q").state == "RUNNING"
+
+
+def test_cell_that_runs_again_stops_its_earlier_query(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    cell = "%%ksql -o q\nSELECT * FROM RATINGS EMIT CHANGES;"
+    notebook.run(cell)
+    first = notebook.value("q")
+    notebook.run(cell)
+    assert [first.state, notebook.value("q").state] == ["DONE", "RUNNING"]
+
+
+def test_chart_that_cannot_be_drawn_stops_its_query(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    assert not notebook.run("%%ksql --chart bar --y CHANNEL\nSELECT * FROM RATINGS EMIT CHANGES;")
+    assert notebook.printed.startswith("error: column CHANNEL is STRING")
+    notebook.run("%ksql jobs")
+    assert "(0 rows)" in notebook.texts()[0]
+
+
+def test_unknown_option_suggests_the_nearest(notebook: Notebook) -> None:
+    assert not notebook.run("%%ksql --chrt bar\nSHOW STREAMS;")
+    assert "unknown option --chrt: did you mean --chart?" in notebook.printed
+
+
+def test_stop_ends_one_query_or_all(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    for name in ("a", "b", "c"):
+        notebook.run(f"%%ksql -o {name}\nSELECT '{name}' AS X FROM RATINGS EMIT CHANGES;")
+    notebook.run("%ksql stop b")
+    assert [notebook.value(n).state for n in "abc"] == ["RUNNING", "DONE", "RUNNING"]
+    notebook.run("%ksql stop --all")
+    assert [notebook.value(n).state for n in "abc"] == ["DONE", "DONE", "DONE"]
+
+
+def test_stop_of_an_unknown_query_names_those_that_run(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("%%ksql -o ratings\nSELECT * FROM RATINGS EMIT CHANGES;")
+    notebook.run("%ksql stop ratigs")
+    assert "did you mean ratings?" in notebook.printed
+
+
+def test_history_masks_secrets(notebook: Notebook) -> None:
+    notebook.run("%ksql CREATE SOURCE CONNECTOR C WITH ('connector.class'='x', 'connection.password'='hunter2');")
+    notebook.run("%ksql history")
+    assert "hunter2" not in str([output.data for output in notebook.outputs])
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("%%ksql\nSELECT CHA| FROM RATINGS EMIT CHANGES;", ["CHANNEL"]),
+        ("%%ksql\nSELECT R.| FROM RATINGS R EMIT CHANGES;", ["ID", "CHANNEL", "STARS"]),
+        ("%%ksql\nSELECT * FROM RA|", ["RATINGS"]),
+        ("%%ksql\nSELECT * FROM RATINGS WH|", ["WHERE"]),
+        ("%%ksql\nSHOW STREAMS;\nPRINT 'rat|", ["ratings"]),
+        ("%%ksql\nSELECT UCAS| FROM RATINGS;", ["UCASE"]),
+        ("%%ksql --ch|", ["--chart"]),
+        ("%ksql hist|", ["history"]),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::IPython.core.completer.ProvisionalCompleterWarning")
+def test_completion_knows_grammar_catalogue_and_options(notebook: Notebook, text: str, matches: list[str]) -> None:
+    notebook.run(SOURCE)
+    found = notebook.shell.Completer.completions(text.replace("|", ""), text.index("|"))
+    assert [completion.text for completion in found] == matches
