@@ -234,7 +234,7 @@ class Engine:
                 self.log.trim(topic.name, now_ms)
 
     def _fold(self, bytes_max: int) -> None:
-        """Fold a write-ahead log that is longer than this into the file; DuckDB may refuse, then a later tick does it."""
+        """Fold a longer write-ahead log into the file; when DuckDB refuses, a later tick does it."""
         if self.store.path is None or self.failure is not None:
             return
         wal = self.store.path.with_name(self.store.path.name + ".wal")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 __all__ = ["Changelog", "Expected", "InputRecord", "expect", "explain_changelog"]
 
@@ -75,7 +76,7 @@ def explain_changelog(expected: Changelog, found: Mapping[tuple[str, int | None]
         results, counts = expected[key], [count for count, _ in found[key]]
         if any(count >= len(results) or results[count] != (count, total) for count, total in found[key]):
             wrong.append(f"{key} has results that never were right")
-        if any(a >= b for a, b in zip(counts, counts[1:], strict=False)):
+        if any(a >= b for a, b in pairwise(counts)):
             wrong.append(f"{key} has a result twice or in the wrong order: {counts}")
         if found[key][-1] != results[-1]:
             wrong.append(f"{key} ends with {found[key][-1]} instead of {results[-1]}")
