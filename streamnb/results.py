@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from streamnb.duck import duck_type
 from streamnb.engine.feed import Feed
 from streamnb.engine.push import PushQuery
-from streamnb.schema import SqlType
+from streamnb.schema import Decimal, Primitive, SqlType
+from streamnb.serde.arrow import arrow_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,23 +25,9 @@ Columns = Sequence[tuple[str, SqlType]]
 def _arrow(columns: Columns, rows: Sequence[tuple[Any, ...]]) -> pa.Table:
     arrays = []
     for i, (_, type_) in enumerate(columns):
-        arrays.append(pa.array([row[i] for row in rows], _arrow_type(type_)))
+        declared = arrow_type(type_) if isinstance(type_, Primitive | Decimal) else None  # nested ones are inferred
+        arrays.append(pa.array([row[i] for row in rows], declared))
     return pa.Table.from_arrays(arrays, names=_unique([name for name, _ in columns]))
-
-
-def _arrow_type(type_: SqlType) -> pa.DataType | None:
-    """Name the Arrow type of plain types; nested ones are inferred from their values."""
-    return {
-        "BOOLEAN": pa.bool_(),
-        "INTEGER": pa.int32(),
-        "BIGINT": pa.int64(),
-        "DOUBLE": pa.float64(),
-        "VARCHAR": pa.string(),
-        "BLOB": pa.binary(),
-        "DATE": pa.date32(),
-        "TIME": pa.time64("us"),
-        "TIMESTAMP": pa.timestamp("us"),
-    }.get(duck_type(type_))
 
 
 def _unique(names: Sequence[str]) -> list[str]:

@@ -46,12 +46,21 @@ class SqlType:
         """Tell whether values of the type are numbers."""
         return False
 
+    @property
+    def base(self) -> str:
+        """The type's name without parameters: DECIMAL, ARRAY, MAP, STRUCT, or the primitive's name."""
+        return type(self).__name__.upper()
+
 
 @dataclass(frozen=True)
 class Primitive(SqlType):
     """A type without parameters: BOOLEAN, INTEGER, BIGINT, DOUBLE, STRING, BYTES, DATE, TIME, TIMESTAMP."""
 
     name: str
+
+    @property
+    def base(self) -> str:
+        return self.name
 
     @property
     def is_numeric(self) -> bool:

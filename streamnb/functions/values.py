@@ -9,40 +9,10 @@ from typing import Any
 import pyarrow as pa
 
 from streamnb import schema as s
-from streamnb.duck import field_names
 from streamnb.schema import SqlType
+from streamnb.serde.arrow import arrow_type
 
 __all__ = ["arrow_type", "per_value_body"]
-
-_PRIMITIVES = {
-    s.BOOLEAN: pa.bool_(),
-    s.INTEGER: pa.int32(),
-    s.BIGINT: pa.int64(),
-    s.DOUBLE: pa.float64(),
-    s.STRING: pa.string(),
-    s.BYTES: pa.binary(),
-    s.DATE: pa.date32(),
-    s.TIME: pa.time64("us"),
-    s.TIMESTAMP: pa.timestamp("us"),
-}
-
-
-def arrow_type(type_: SqlType) -> pa.DataType:
-    """Name the Arrow type in which DuckDB exchanges values of an SQL type."""
-    if isinstance(type_, s.Primitive):
-        return _PRIMITIVES[type_]
-    if isinstance(type_, s.Decimal):
-        return pa.decimal128(type_.precision, type_.scale)
-    if isinstance(type_, s.Array):
-        return pa.list_(arrow_type(type_.element))
-    if isinstance(type_, s.Map):
-        return pa.map_(arrow_type(type_.key), arrow_type(type_.value))
-    if isinstance(type_, s.Struct):
-        return pa.struct(
-            [pa.field(n, arrow_type(f.type)) for n, f in zip(field_names(type_), type_.fields, strict=True)]
-        )
-    raise TypeError(f"no Arrow type for {type_}")
-
 
 def per_value_body(
     function: Callable[..., Any], params: Sequence[SqlType], returns: SqlType, strict: bool

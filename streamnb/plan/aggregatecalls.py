@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.functions.aggregate import aggregate_functions, resolve_aggregate
+from streamnb.plan.clauses import RelationScope
 from streamnb.plan.expressions import Env, coerce, type_expression
 from streamnb.plan.logical import AggregateCall
 from streamnb.plan.relations import Relation
-from streamnb.plan.clauses import RelationScope
 from streamnb.plan.typed import Typed, TypedLiteral
 from streamnb.sql import ast
 from streamnb.sql.printer import format_expression

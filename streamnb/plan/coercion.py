@@ -15,7 +15,7 @@ from streamnb import schema as s
 from streamnb.errors import KsqlStatementError
 from streamnb.plan.temporal import parse_date, parse_time, parse_timestamp
 from streamnb.plan.typed import Constant, Typed, TypedArray, TypedCast, TypedLiteral, TypedMap, TypedStruct
-from streamnb.plan.types import base_name, common_type, converts_implicitly, type_name
+from streamnb.plan.types import common_type, converts_implicitly, type_name
 from streamnb.schema import Array, Decimal, Field, Map, SqlType, Struct
 
 __all__ = ["coerce", "coerce_all", "convert", "parse_boolean"]
@@ -156,8 +156,8 @@ def _merge_text(target: SqlType, text: str) -> SqlType:
         return _common(target, _number_type(number))
     if target == s.BOOLEAN or target.is_numeric:
         raise KsqlStatementError(
-            f'invalid input syntax for type {base_name(target)}: "{text}".',
-            summary=f"'{text}' is no {base_name(target)}",
+            f'invalid input syntax for type {target.base}: "{text}".',
+            summary=f"'{text}' is no {target.base}",
             hint="the values beside it set the type that the text is converted to",
         )
     raise _Mismatch

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from streamnb.plan.logical import Aggregate, Filter, FlatMap, Join, PlanNode, Project, QueryPlan, Scan, children
-from streamnb.plan.typed import Typed, TypedArithmetic, TypedCall, TypedColumn, TypedComparison, TypedLiteral, TypedLogical
+from streamnb.plan.typed import (
+    Typed,
+    TypedArithmetic,
+    TypedCall,
+    TypedColumn,
+    TypedComparison,
+    TypedLiteral,
+    TypedLogical,
+)
 
 __all__ = ["explain"]
 

@@ -39,7 +39,7 @@ from streamnb.plan.typed import (
     TypedParam,
     TypedUnit,
 )
-from streamnb.plan.types import arithmetic_type, base_name, can_cast, common_type, type_name
+from streamnb.plan.types import arithmetic_type, can_cast, common_type, type_name
 from streamnb.schema import Decimal, SqlType
 from streamnb.sql import ast
 
@@ -160,7 +160,7 @@ class Typer:
         return TypedArithmetic(result, e.op, left, right)
 
     def _unsupported(self, e: ast.Binary, left: Typed, right: Typed) -> KsqlStatementError:
-        names = " ".join("null" if o.type is None else base_name(o.type) for o in (left, right))
+        names = " ".join("null" if o.type is None else o.type.base for o in (left, right))
         return KsqlStatementError(
             f"Error processing expression: {self.text(e)}. Unsupported arithmetic types. {names}",
             summary=f"{e.op} does not work on {names.replace(' ', ' and ')}",

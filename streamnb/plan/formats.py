@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from streamnb.catalog import DataSource, FormatSpec
 from streamnb.errors import KsqlStatementError
 from streamnb.plan.properties import Properties
-from streamnb.plan.types import base_name
 from streamnb.schema import Array, Column, Map, SqlType, Struct
 
 __all__ = ["check_no_maps", "check_source_formats", "key_format", "value_format"]
@@ -161,11 +160,11 @@ def _unsupported(name: str, columns: Sequence[Column], label: str) -> str | None
             return f"The 'KAFKA' format only supports a single field. Got: [{shown}]"
         for column in columns:
             if str(column.type) not in _KAFKA_TYPES:
-                return f"The 'KAFKA' format does not support type '{base_name(column.type)}'"
+                return f"The 'KAFKA' format does not support type '{column.type.base}'"
     if name == "DELIMITED":
         for column in columns:
             if isinstance(column.type, Array | Map | Struct):
-                return f"The 'DELIMITED' format does not support type '{base_name(column.type)}', column: `{column.name}`"
+                return f"The 'DELIMITED' format does not support type '{column.type.base}', column: `{column.name}`"
     if name == "JSON" and any(_bad_json_map(c.type) for c in columns):
         return "JSON only supports MAP types with STRING keys"
     return None

@@ -9,12 +9,12 @@ from typing import Any
 from streamnb.errors import KsqlStatementError
 from streamnb.functions.aggregate import is_aggregate
 from streamnb.plan.aggregatecalls import plan_calls
+from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.formats import check_no_maps, check_source_formats
 from streamnb.plan.logical import Aggregate, AggregateCall, PlanNode, Project, QueryPlan, WindowSpec
 from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
 from streamnb.plan.relations import Entry, Relation, column_refs, rewrite
-from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import BIGINT, Column, SqlType
 from streamnb.sql import ast

@@ -29,6 +29,7 @@ from streamnb.plan.relations import Entry, Relation, column_refs, scan
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType
 from streamnb.sql import ast
+from streamnb.sql.printer import format_expression
 
 __all__ = ["plan_from"]
 
@@ -99,7 +100,7 @@ class _ChainPlanner:
         if not foreign and left_on_key and right_on_key:
             check_partitions(self.query.source, left.partitions, step)
         if left_on_key:
-            left_key = TypedColumn(column="k0", type=left_key.type, label="k0")
+            left_key = TypedColumn(column="k0", type=left_key.type, label=format_expression(step.left))
         sides = (
             self._side(left.relation, left_key, keep_key=foreign),
             self._side(right, right_key, keep_key=False),
@@ -123,7 +124,8 @@ class _ChainPlanner:
         keys: tuple[Typed, ...] = (key,)
         if keep_key:
             keys = tuple(
-                TypedColumn(column=f"k{i}", type=type_, label=f"k{i}") for i, type_ in enumerate(node.keys)
+                TypedColumn(column=f"k{i}", type=type_, label=format_expression(refs[0]))
+                for i, (type_, refs) in enumerate(zip(node.keys, relation.keys, strict=True))
             )
             values.append(key)
         project = Project(
@@ -153,7 +155,7 @@ class _ChainPlanner:
         fk = None
         if foreign:
             last = len(left.values) - 1
-            fk = TypedColumn(column=f"v{last}", type=left.values[last], label="foreign key")
+            fk = TypedColumn(column=f"v{last}", type=left.values[last], label=format_expression(self.step.left))
         return Join(
             keys=left.keys,
             values=(*left.values, *right.values),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streamnb.errors import KsqlStatementError
+from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.formats import check_no_maps
 from streamnb.plan.grouping import is_aggregation, plan_aggregation
@@ -13,7 +14,6 @@ from streamnb.plan.joins import plan_from
 from streamnb.plan.logical import Filter, PlanNode, Project, QueryPlan
 from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
 from streamnb.plan.relations import Relation
-from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.tablefunctions import plan_table_functions
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from streamnb.catalog import Catalog, DataSource, KeyWindow
 from streamnb.errors import KsqlError, KsqlStatementError
+from streamnb.plan.clauses import QueryContext
 from streamnb.plan.expressions import Env, coerce
 from streamnb.plan.formats import key_format, value_format
 from streamnb.plan.logical import Aggregate, PlanNode, Project, QueryPlan, Scan, children
 from streamnb.plan.properties import Properties
 from streamnb.plan.query import plan_query
-from streamnb.plan.clauses import QueryContext
 from streamnb.plan.sources import timestamp_column
 from streamnb.plan.typed import TypedColumn
 from streamnb.schema import Column, Schema

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from streamnb.catalog import DataSource, KeyWindow, TimestampColumn
 from streamnb.errors import KsqlError, KsqlStatementError, ParseFailedError
 from streamnb.plan.expressions import Env, resolve_type

@@ -8,10 +8,10 @@ from typing import Any
 
 from streamnb.errors import KsqlStatementError
 from streamnb.functions.table import is_table_function, resolve_table_function
+from streamnb.plan.clauses import RelationScope
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.logical import FlatMap
 from streamnb.plan.relations import Entry, Relation, rewrite
-from streamnb.plan.clauses import RelationScope
 from streamnb.sql import ast
 
 __all__ = ["plan_table_functions"]

@@ -14,7 +14,6 @@ __all__ = [
     "PRECISION_MAX",
     "arithmetic_type",
     "as_decimal",
-    "base_name",
     "can_cast",
     "common_type",
     "converts_implicitly",
@@ -49,14 +48,6 @@ def named_type(type_: SqlType, custom: Mapping[str, SqlType]) -> SqlType:
     if isinstance(type_, Struct):
         return Struct(tuple(Field(f.name, named_type(f.type, custom)) for f in type_.fields))
     return type_
-
-
-def base_name(type_: SqlType) -> str:
-    """Name a type without its parameters, as some of ksqlDB's messages do."""
-    for kind, name in ((Decimal, "DECIMAL"), (Array, "ARRAY"), (Map, "MAP"), (Struct, "STRUCT")):
-        if isinstance(type_, kind):
-            return name
-    return str(type_)
 
 
 def type_name(type_: SqlType | None) -> str:
@@ -201,4 +192,4 @@ def can_cast(source: SqlType, target: SqlType) -> bool:
     if isinstance(source, Struct) and isinstance(target, Struct):
         pairs = [(f.type, found.type) for f in source.fields if (found := target.field(f.name)) is not None]
         return all(can_cast(a, b) for a, b in pairs)
-    return base_name(target) in _CASTS[base_name(source)]
+    return target.base in _CASTS[source.base]

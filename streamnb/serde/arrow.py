@@ -1,4 +1,4 @@
-"""Python values of the strict decoders into Arrow arrays."""
+"""SQL types as Arrow has them, and Python values into Arrow arrays."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from streamnb import schema as s
+from streamnb.duck import field_names
 
 __all__ = ["arrow_array", "arrow_type"]
 
@@ -24,8 +25,8 @@ _PRIMITIVES = {
 }
 
 
-def arrow_type(type_: s.SqlType) -> Any:
-    """Name the Arrow type that DuckDB reads as an SQL type."""
+def arrow_type(type_: s.SqlType) -> pa.DataType:
+    """Name the Arrow type in which DuckDB exchanges values of an SQL type."""
     if isinstance(type_, s.Primitive):
         return _PRIMITIVES[type_]
     if isinstance(type_, s.Decimal):
@@ -35,7 +36,8 @@ def arrow_type(type_: s.SqlType) -> Any:
     if isinstance(type_, s.Map):
         return pa.map_(arrow_type(type_.key), arrow_type(type_.value))
     if isinstance(type_, s.Struct):
-        return pa.struct([pa.field(f.name, arrow_type(f.type)) for f in type_.fields])
+        names = field_names(type_)
+        return pa.struct([pa.field(n, arrow_type(f.type)) for n, f in zip(names, type_.fields, strict=True)])
     raise TypeError(f"no Arrow type for {type_}")
 
 

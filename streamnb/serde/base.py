@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from streamnb.duck import Sql
-from streamnb.schema import Array, Column, Decimal, Map, Primitive, SqlType, Struct
+from streamnb.schema import Array, Column, Map, SqlType, Struct
 
 __all__ = [
     "SCALARS",
@@ -27,7 +27,6 @@ __all__ = [
     "StrictDecoder",
     "Undecodable",
     "Window",
-    "base_type",
 ]
 
 Window = Literal["time", "session"]
@@ -47,13 +46,6 @@ class Undecodable(Exception):
 
 StrictDecoder = Callable[[bytes], list[Any] | None]
 """Bytes in, one value per column out (in Arrow's Python forms; dates and times as integers), None for a null record."""
-
-
-def base_type(type_: SqlType) -> str:
-    """Name the base of a type as ksqlDB's messages do: DECIMAL, ARRAY, MAP, STRUCT or the primitive's name."""
-    if isinstance(type_, Primitive):
-        return type_.name
-    return {Decimal: "DECIMAL", Array: "ARRAY", Map: "MAP", Struct: "STRUCT"}[type(type_)]
 
 
 @dataclass(frozen=True)
@@ -78,8 +70,8 @@ class Features:
 
     def unsupported_type(self, type_: SqlType) -> str | None:
         """Name the first base type inside a type which the format cannot hold."""
-        if base_type(type_) not in self.types:
-            return base_type(type_)
+        if type_.base not in self.types:
+            return type_.base
         inner: tuple[SqlType, ...] = ()
         if isinstance(type_, Array):
             inner = (type_.element,)
