@@ -87,15 +87,16 @@ class Workspace:
         results = self.execute(text)
         return results[-1] if results else None
 
-    def execute(self, text: str) -> list[Result]:
-        """Run statements one by one, in order.
+    def execute(self, text: str | StatementText) -> list[Result]:
+        """Run statements one by one, in order: a script, or one statement that ``split_statements`` gave.
 
         Raises: StreamnbError for the first statement that is refused; those before it stay executed.
         """
         with self._lock:
             if self._closed:
                 raise KsqlError("the workspace is closed", hint="connect again.")
-            return [self._execute_one(statement) for statement in split_statements(text) if statement.text.strip()]
+            statements = [text] if isinstance(text, StatementText) else split_statements(text)
+            return [self._execute_one(statement) for statement in statements if statement.text.strip()]
 
     def _execute_one(self, text: StatementText) -> Result:
         try:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamnb.clock import ManualClock
-from streamnb.duck import Sql, lit, sql
+from streamnb.duck import Sql, join, lit, sql
 from streamnb.engine.engine import PersistentQuery
 from streamnb.engine.readers import Slice, TopicReader
 from streamnb.log.base import Log
 from streamnb.log.embedded import EmbeddedLog
+from streamnb.results import Result
+from streamnb.sql.parser import StatementText
 from streamnb.statements.pipeline import EmbeddedOutside
 from streamnb.store import Store
 from streamnb.workspace import Workspace
@@ -31,6 +33,18 @@ class RawRecord:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+
+def _columns(record: RawRecord) -> Sql:
+    """Write a record as the columns ts, key, value, hdr."""
+    headers = [sql("struct_pack(k := {}, v := {}::BLOB)", lit(k), lit(v)) for k, v in record.headers]
+    return sql(
+        "{}::BIGINT AS ts, {}::BLOB AS key, {}::BLOB AS value, {}::STRUCT(k VARCHAR, v BLOB)[] AS hdr",
+        lit(record.ts),
+        lit(record.key),
+        lit(record.value),
+        sql("[{}]", join(", ", headers)) if headers else sql("NULL"),
+    )
 
 
 class _Feeder:
@@ -54,19 +68,12 @@ class _FedReader:
         record = self._feeder.record
         if record is None or record.topic != self.topic:
             return Slice(0, dict(positions))
-        headers = "[" + ", ".join("struct_pack(k := {}, v := {}::BLOB)" for _ in record.headers) + "]"
-        parts = [p for k, v in record.headers for p in (lit(k), lit(v))]
-        hdr = sql(headers, *parts) if record.headers else sql("NULL")
         store.execute(
             sql(
-                "CREATE OR REPLACE TEMP TABLE {} AS SELECT 0::BIGINT AS i, 0 AS part, {}::BIGINT AS off, {}::BIGINT AS ts,"
-                " {}::BLOB AS key, {}::BLOB AS value, {}::STRUCT(k VARCHAR, v BLOB)[] AS hdr",
+                "CREATE OR REPLACE TEMP TABLE {} AS SELECT 0::BIGINT AS i, 0 AS part, {}::BIGINT AS off, {}",
                 target,
                 lit(record.off),
-                lit(record.ts),
-                lit(record.key),
-                lit(record.value),
-                hdr,
+                _columns(record),
             )
         )
         return Slice(1, {0: record.off + 1})
@@ -79,10 +86,37 @@ class _FedReader:
 
 
 class _CaseTopics:
-    """Writes every record to partition 0, whatever its key."""
+    """Writes every record to partition 0, whatever its key, and counts the offsets itself until it is settled."""
+
+    def __init__(self, store: Store) -> None:
+        self._log = EmbeddedLog(store, create=False)
+        self._places: dict[str, tuple[Sql, int]] = {}
+
+    def place(self, topic: str) -> tuple[Sql, int]:
+        """Return the relation of a topic and the offset of the record to come."""
+        if topic not in self._places:
+            self._places[topic] = (self._log.relation(topic), self._log.ends(topic)[0][1])
+        return self._places[topic]
 
     def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
-        return EmbeddedLog(store, create=False).append(topic, records, part=sql("0"))
+        relation, next_ = self.place(topic)
+        rows = store.rows(
+            sql(
+                "INSERT INTO {} SELECT 0, {} + row_number() OVER (ORDER BY seq, sub), ts, key, value, hdr FROM {}",
+                relation,
+                lit(next_ - 1),
+                records,
+            )
+        )
+        count = int(rows[0][0])
+        self._places[topic] = (relation, next_ + count)
+        return count
+
+    def settle(self, store: Store) -> None:
+        """Tell the log of the offsets given, so that others can read and change the topics."""
+        for topic, (_, next_) in self._places.items():
+            store.execute(sql("UPDATE log.partition SET next = ? WHERE topic = ? AND part = 0"), (next_, topic))
+        self._places.clear()
 
 
 class _CaseOutside:
@@ -90,7 +124,7 @@ class _CaseOutside:
 
     def __init__(self, store: Store, feeder: _Feeder) -> None:
         self.log: Log = EmbeddedLog(store, create=False)
-        self.topics = _CaseTopics()
+        self.topics = _CaseTopics(store)
         self._feeder = feeder
 
     def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
@@ -110,32 +144,32 @@ class Bench:
         self.pipeline = self.workspace.pipeline
         self.store = self.pipeline.store
         self._feeder = _Feeder()
-        self.pipeline.outside = _CaseOutside(self.store, self._feeder)
+        outside = _CaseOutside(self.store, self._feeder)
+        self._topics = outside.topics
+        self.pipeline.outside = outside
         self.pipeline.session.properties.update(properties)
 
-    def append(self, record: RawRecord) -> RawRecord:
-        """Append a record to its topic and return it with its offset."""
-        log = EmbeddedLog(self.store, create=False)
-        off = log.ends(record.topic)[0][1]
-        headers = "[" + ", ".join("struct_pack(k := {}, v := {}::BLOB)" for _ in record.headers) + "]"
-        parts = [p for k, v in record.headers for p in (lit(k), lit(v))]
-        hdr = sql(headers, *parts) if record.headers else sql("NULL")
-        row = sql(
-            "(SELECT 0 AS seq, 0 AS sub, {}::BIGINT AS ts, {}::BLOB AS key, {}::BLOB AS value,"
-            " {}::STRUCT(k VARCHAR, v BLOB)[] AS hdr)",
-            lit(record.ts),
-            lit(record.key),
-            lit(record.value),
-            hdr,
-        )
-        log.append(record.topic, row, part=sql("0"))
-        return RawRecord(record.topic, off, record.ts, record.key, record.value, record.headers)
+    def append(self, records: Sequence[RawRecord]) -> list[RawRecord]:
+        """Append records to their topics, in order, and return them with their offsets."""
+        placed: list[RawRecord] = []
+        for topic in dict.fromkeys(r.topic for r in records):
+            own = [r for r in records if r.topic == topic]
+            _, next_ = self._topics.place(topic)
+            rows = [sql("SELECT {}::BIGINT AS seq, 0 AS sub, {}", lit(i), _columns(r)) for i, r in enumerate(own)]
+            self._topics.append(self.store, topic, sql("({})", join(" UNION ALL ", rows)))
+            placed += [replace(r, off=next_ + i) for i, r in enumerate(own)]
+        offsets = {topic: iter([r for r in placed if r.topic == topic]) for topic in {r.topic for r in placed}}
+        return [next(offsets[r.topic]) for r in records]
 
     def records(self, topic: str, start: int = 0) -> list[RawRecord]:
         """Read a topic's records from an offset on."""
         relation = EmbeddedLog(self.store, create=False).relation(topic)
         rows = self.store.rows(
-            sql("SELECT off, ts, key, value, hdr FROM {} WHERE part = 0 AND off >= {} ORDER BY off", relation, lit(start))
+            sql(
+                "SELECT off, ts, key, value, hdr FROM {} WHERE part = 0 AND off >= {} ORDER BY off",
+                relation,
+                lit(start),
+            )
         )
         return [
             RawRecord(topic, off, ts, key, value, tuple((h["k"], h["v"]) for h in hdr or ()))
@@ -152,10 +186,20 @@ class Bench:
         task.accept(result)
         self._feeder.record = None
 
+    def execute(self, text: str | StatementText) -> list[Result]:
+        """Run statements; what was fed before is in the topics for them."""
+        self._topics.settle(self.store)
+        return self.workspace.execute(text)
+
+    def settle(self) -> None:
+        """Let the readers of push queries find what was written, and wake them."""
+        self._topics.settle(self.store)
+        self.pipeline.engine.appended()
+
     def use_embedded_readers(self) -> None:
         """Let the queries that follow read their topics by themselves."""
         outside = EmbeddedOutside(self.store)
-        outside.topics = self.pipeline.outside.topics
+        outside.topics = self._topics
         self.pipeline.outside = outside
 
     def feed_through(self, record: RawRecord) -> None:
@@ -166,12 +210,10 @@ class Bench:
             for query in list(self.pipeline.engine.queries.values()):
                 if not query.runnable or current.topic not in [r.topic for r in query.task.readers]:
                     continue
-                start = EmbeddedLog(self.store, create=False).ends(query.sink.source.topic)[0][1]
+                _, start = self._topics.place(query.sink.source.topic)
                 self.feed(query, current)
                 waiting.extend(self.records(query.sink.source.topic, start))
 
     def close(self) -> None:
         """End the case."""
         self.workspace.close()
-
-

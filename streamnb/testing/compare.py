@@ -43,7 +43,9 @@ def _objects_match(expected: Mapping[str, Any], actual: Mapping[str, Any], type_
         return False
     for name, value in expected.items():
         found = name if name in actual else name.upper()
-        if found not in actual or not nodes_match(value, actual[found], _inner(type_, found)):
+        if value is not None and found not in actual:
+            return False
+        if not nodes_match(value, actual.get(found), _inner(type_, found)):
             return False
     return True
 
@@ -77,7 +79,12 @@ def _numbers_match(expected: Any, actual: Any, type_: SqlType | None) -> bool:
 
 
 def record_matches(
-    expected: Mapping[str, Any], actual: Mapping[str, Any], key: SqlType | None, value: SqlType | None, *, no_inputs: bool
+    expected: Mapping[str, Any],
+    actual: Mapping[str, Any],
+    key: SqlType | None,
+    value: SqlType | None,
+    *,
+    no_inputs: bool,
 ) -> str | None:
     """Compare a record's window, key, value, headers and timestamp; say what differs, or None."""
     window = expected.get("window")
@@ -88,13 +95,17 @@ def record_matches(
         return f"key {actual['key']!r}, expected {expected.get('key')!r}"
     if not nodes_match(expected.get("value"), actual["value"], value):
         return f"value {_short(actual['value'])}, expected {_short(expected.get('value'))}"
-    headers = [(h["KEY"], None if h["VALUE"] is None else base64.b64decode(h["VALUE"])) for h in expected.get("headers", [])]
+    headers = [(h["KEY"], _decoded(h["VALUE"])) for h in expected.get("headers", [])]
     if headers != actual["headers"]:
         return f"headers {actual['headers']}, expected {headers}"
     timestamp = expected.get("timestamp")
     if timestamp is None or timestamp == actual["timestamp"] or (no_inputs and timestamp == 0):
         return None
     return f"timestamp {actual['timestamp']}, expected {timestamp}"
+
+
+def _decoded(base64_text: str | None) -> bytes | None:
+    return None if base64_text is None else base64.b64decode(base64_text)
 
 
 def _short(node: Any) -> str:

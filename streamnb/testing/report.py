@@ -16,6 +16,8 @@ from streamnb.testing.sqlcases import run_sql_case
 
 __all__ = ["CaseResult", "Summary", "run_case", "run_paths"]
 
+_CRASHES = (LookupError, TypeError, ValueError, AssertionError, AttributeError, ArithmeticError)
+
 
 @dataclass(frozen=True)
 class CaseResult:
@@ -45,7 +47,8 @@ class Summary:
     def per_file(self) -> list[tuple[str, int, int]]:
         """List each file with its passed cases and all of its cases."""
         passed = Counter(r.case.file for r in self.results if r.problem is None)
-        return [(name, passed[name], total) for name, total in sorted(Counter(r.case.file for r in self.results).items())]
+        totals = Counter(r.case.file for r in self.results)
+        return [(name, passed[name], total) for name, total in sorted(totals.items())]
 
     def closing_line(self) -> str:
         """Write the last line of a run."""
@@ -65,7 +68,7 @@ def run_case(case: Case) -> CaseResult:
         return CaseResult(case, str(failure), failure.lenient)
     except StreamnbError as error:
         return CaseResult(case, f"{type(error).__name__}: {error.message}")
-    except (DatabaseError, LookupError, TypeError, ValueError, AssertionError, AttributeError, ArithmeticError) as error:
+    except (DatabaseError, *_CRASHES) as error:
         return CaseResult(case, f"crashed: {type(error).__name__}: {error}")
     return CaseResult(case, None)
 

@@ -96,7 +96,7 @@ class _Script:
             topic = next((p.value for p in statement.properties if p.name.upper() == "KAFKA_TOPIC"), None)
             if isinstance(topic, ast.StringLiteral) and log.topic(topic.value) is None:
                 log.create_topic(topic.value, 1)
-        self.bench.workspace.execute(text)
+        self.bench.execute(text)
         if isinstance(statement, ast.InsertValues):
             source = self.bench.pipeline.catalog.source(statement.target)
             self.bench.feed_through(self.bench.records(source.topic)[-1])
@@ -111,9 +111,7 @@ class _Script:
         relation = self.bench.pipeline.engine.log.relation(topic)
         raw = sql("(SELECT off AS i, * FROM {} WHERE off = {})", relation, lit(position))
         target = sql("asserted")
-        rejected = decode_batch(
-            self.bench.store, raw, target, key_side(source), value_side(source), [ident("ts")]
-        )
+        rejected = decode_batch(self.bench.store, raw, target, key_side(source), value_side(source), [ident("ts")])
         assert not rejected, f"record {position} of {topic} cannot be decoded: {rejected[0].message}"
         return target
 
@@ -133,7 +131,8 @@ class _Script:
             typed = coerce(type_expression(value, EmptyScope(), self.bench.pipeline.env()), type_)
             checks.append(sql("{} IS NOT DISTINCT FROM {}", ident(column), compile_expression(typed).sql))
         found = self.bench.store.rows(sql("SELECT {} FROM {}", join(" AND ", checks), target))[0][0]
-        assert found, f"Expected record does not match actual: {self.bench.records(source.topic)[self.read[source.topic] - 1]}"
+        actual = self.bench.records(source.topic)[self.read[source.topic] - 1]
+        assert found, f"Expected record does not match actual: {actual}"
 
     def _assert_source(self, statement: ast.AssertSource) -> None:
         source = self.bench.pipeline.catalog.get(statement.name)
@@ -144,7 +143,8 @@ class _Script:
         for prop in statement.properties:
             actual = _property(source, prop.name.upper())
             value = getattr(prop.value, "value", None)
-            assert actual is None or str(value).upper() == actual.upper(), f"Expected {prop.name} does not match: {actual}"
+            same = actual is None or str(value).upper() == actual.upper()
+            assert same, f"Expected {prop.name} does not match: {actual}"
 
 
 def _property(source: DataSource, name: str) -> str | None:
@@ -154,5 +154,3 @@ def _property(source: DataSource, name: str) -> str | None:
         "VALUE_FORMAT": source.value_format.name,
         "TIMESTAMP": source.timestamp.column if source.timestamp else "",
     }.get(name)
-
-
