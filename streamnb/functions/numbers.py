@@ -226,8 +226,10 @@ FUNCTIONS: tuple[Function, ...] = (
     _function(
         "COT",
         "Returns the cotangent of an angle in radians.",
-        *_real(f"CASE WHEN {{0}} = 0 THEN {_INF} WHEN isfinite({{0}}::DOUBLE) THEN 1 / tan({{0}})"
-               f" WHEN {{0}} IS NOT NULL THEN {_NAN} END"),
+        *_real(
+            f"CASE WHEN {{0}} = 0 THEN {_INF} WHEN isfinite({{0}}::DOUBLE) THEN 1 / tan({{0}})"
+            f" WHEN {{0}} IS NOT NULL THEN {_NAN} END"
+        ),
     ),
     _function("DEGREES", "Converts radians to degrees.", *_real("{0} * 57.29577951308232::DOUBLE")),
     _function("EXP", "Returns Euler's number raised to a power.", *_real("exp({0})")),
@@ -272,7 +274,9 @@ FUNCTIONS: tuple[Function, ...] = (
         in_values("(value DECIMAL, places INT) -> DECIMAL", _round_decimal, returns=_same, can_raise=True),
     ),
     _function(
-        "SIGN", "Returns -1, 0 or 1, the sign of a number.", *(in_sql(f"(value {t}) -> INT", _SIGN) for t in ("INT", "BIGINT", "DOUBLE"))
+        "SIGN",
+        "Returns -1, 0 or 1, the sign of a number.",
+        *(in_sql(f"(value {t}) -> INT", _SIGN) for t in ("INT", "BIGINT", "DOUBLE")),
     ),
     _function("SIN", "Returns the sine of an angle in radians.", *_real(_finite("sin"))),
     _function("SINH", "Returns the hyperbolic sine.", *_real("sinh({0})")),
