@@ -195,4 +195,5 @@ def random_stream(seed: int, count: int, groups: int, jitter: int, step: float) 
     ],
 )  # fmt: skip
 def test_large_batches_of_all_aggregates_equal_the_oracle(seed: int, window: WindowSpec | None, final: bool) -> None:
-    check(random_stream(seed, 3000, 40, 60, 1.5), ALL, window, final=final, splits=[(1500,), (700, 13)])
+    count = 800 if window is not None and window.kind == "SESSION" else 3000  # rounds are slow with all aggregates
+    check(random_stream(seed, count, 40, 60, 1.5), ALL, window, final=final, splits=[(1500,), (700, 13)])
