@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.duck import Sql, ident, join, sql
-from streamnb.functions.signatures import ArgType, Match, Signature, parse_signature
+from streamnb.functions.matching import Match
+from streamnb.functions.signatures import ArgType, Signature, parse_signature
 from streamnb.schema import SqlType
 
 __all__ = [

@@ -22,7 +22,8 @@ from typing import Any
 from streamnb.duck import Sql, duck_type, ident, lit
 from streamnb.errors import KsqlFunctionError
 from streamnb.functions.declare import Call, Function, LambdaSql, Overload, Piece, PythonBody, fill
-from streamnb.functions.signatures import ArgType, LambdaArg, Match, UnitArg, match
+from streamnb.functions.matching import Match, match
+from streamnb.functions.signatures import ArgType, LambdaArg, UnitArg
 from streamnb.functions.values import per_value_body
 from streamnb.schema import INTEGER, STRING, Array, SqlType
 from streamnb.store import DatabaseError, Store
