@@ -9,6 +9,8 @@ import nbclient
 import nbformat
 import pytest
 
+from tests.kafka_broker import KafkaBroker
+
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
@@ -40,7 +42,21 @@ def test_ratings_notebook_runs_and_keeps_pictures_of_its_views(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = "memory://" if kind == "memory" else str(tmp_path / "ratings.duckdb")
-    cells = run("01_ratings.ipynb", url, tmp_path, monkeypatch)
+    assert_tutorial_runs(url, tmp_path, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+def test_ratings_notebook_runs_unchanged_on_a_kafka_broker(
+    kafka_broker: KafkaBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"kafka://{kafka_broker.bootstrap}?state={tmp_path / 'state.duckdb'}&service.id=tutorial"
+    assert_tutorial_runs(url, tmp_path, monkeypatch)
+
+
+def assert_tutorial_runs(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the tutorial and look at the pictures its views have left."""
+    cells = run("01_ratings.ipynb", url, folder, monkeypatch)
     errors = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
     kept = pictures(cells)
     assert errors == []
