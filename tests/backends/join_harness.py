@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -55,7 +56,7 @@ class JoinRunner:
         self.node = Join((BIGINT,), (BIGINT,) * 3, False, tables == 2, left, right, kind, window, fk)
         self.shapes = BatchShape((BIGINT,), (BIGINT,) * 2), BatchShape((BIGINT,), (BIGINT,))
         self.store = store or Store.open()
-        sides = zip(BATCHES, self.shapes, strict=True)
+        sides = (BATCHES[LEFT], self.shapes[LEFT]), (BATCHES[RIGHT], self.shapes[RIGHT])
         self.stage = compile_join(self.node, *sides, TARGET, Names("Q", durable=False), "1_join")
         for table in self.stage.tables:
             self.store.execute(table.drop())
@@ -68,6 +69,10 @@ class JoinRunner:
             self._fill(side, [r for r in rows if r.side == side])
         run_statements(self.store, self.stage.statements)
         return list(self._results())
+
+    def stored(self, table: int) -> int:
+        """Count the rows of a state table."""
+        return int(self.store.rows(sql("SELECT count(*) FROM {}", self.stage.tables[table].name))[0][0])
 
     def run(self, batches: Iterable[Sequence[Record]]) -> list[Result]:
         """Run micro-batches one after another."""
@@ -99,10 +104,13 @@ class JoinRunner:
         rows = self.store.rows(sql("SELECT seq, sub, vnull, k0, v0, v2, ts FROM {} ORDER BY seq, sub", TARGET))
         assert len({row[:2] for row in rows}) == len(rows)
         for seq, _, vnull, key, left, right, ts in rows:
-            yield Result(seq, key, *((TOMBSTONE, TOMBSTONE) if vnull else (left, right)), ts)
+            yield Result(seq, key, TOMBSTONE, TOMBSTONE, ts) if vnull else Result(seq, key, left, right, ts)
 
 
-def cut(records: Sequence[Record], sizes: Sequence[int]) -> Iterator[Sequence[Record]]:
+T = TypeVar("T")
+
+
+def cut(records: Sequence[T], sizes: Sequence[int]) -> Iterator[Sequence[T]]:
     """Cut records into batches of the sizes, taken round and round."""
     turns = itertools.cycle(sizes)
     start = 0

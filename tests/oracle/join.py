@@ -221,8 +221,8 @@ class StreamOracle:
         return [self._padded(record, w) for w in ordered]
 
     def _padded(self, cause: Record, record: Record) -> Result:
-        sides = (record.value, None) if record.side == LEFT else (None, record.value)
-        return Result(cause.seq, record.key, *sides, record.ts)
+        left, right = (record.value, None) if record.side == LEFT else (None, record.value)
+        return Result(cause.seq, record.key, left, right, record.ts)
 
     def _joined(self, record: Record, partner: Record) -> Result:
         left, right = (record, partner) if record.side == LEFT else (partner, record)
