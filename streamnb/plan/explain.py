@@ -49,7 +49,12 @@ def _title(node: PlanNode) -> str:
         having = f" having {text(node.having)}" if node.having is not None else ""
         return f"aggregate {calls} by {', '.join(map(text, node.group))}{window}{having}"
     assert isinstance(node, Join)
-    return f"{node.kind.lower()} join"
+    on = f" on foreign key {text(node.foreign_key)}" if node.foreign_key is not None else ""
+    within = node.window
+    if within is not None:
+        grace = "" if within.grace_ms is None else f", grace {within.grace_ms} ms"
+        on = f" within {within.before_ms} ms before and {within.after_ms} ms after{grace}"
+    return f"{node.kind.lower()} join{on}"
 
 
 def text(typed: Typed) -> str:

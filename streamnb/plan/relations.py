@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -63,11 +63,7 @@ class Relation:
         """Resolve a column. Raises: KsqlStatementError with ksqlDB's wording, naming the clause."""
         aliases = list(dict.fromkeys(e.source for e in self.entries if e.source))
         if ref.source is not None and ref.source not in aliases:
-            raise KsqlStatementError(
-                f"'{ref.source}' is not a valid stream/table name or alias.",
-                hint=f"sources here: {', '.join(aliases)}.",
-                span=ref.span,
-            )
+            raise _unknown_source(ref.source, aliases, ref.span)
         found = [e for e in self.entries if e.name == ref.name and ref.source in (None, e.source)]
         if len(found) == 1:
             return found[0]
@@ -90,14 +86,15 @@ class Relation:
             if clause == "PARTITION BY"
             else ""
         )
-        kind = self.sources[0].kind.lower()
-        where = f"{kind} {self.sources[0].name}" if len(self.sources) == 1 else "the joined sources"
+        if len(self.sources) == 1:
+            owner, where = self.sources[0].name, f"{self.sources[0].kind.lower()} {self.sources[0].name}"
+        else:
+            owner, where = (ref.source, ref.source) if ref.source else ("", "the joined sources")
         return UnresolvedColumnError(
             f"{clause} column '{shown}' cannot be resolved.{extra}",
             summary=f"column {shown} is not in {where}",
-            hint=(f"did you mean {near}? " if near else "")
-            + f"{self.sources[0].name if len(self.sources) == 1 else 'They'} "
-            + f"{'has' if len(self.sources) == 1 else 'have'} {', '.join(known)}.",
+            hint=(f"did you mean {near}? " if near else "") + f"{owner or 'They'} {'has' if owner else 'have'} "
+            f"{', '.join(known)}.",
             span=ref.span,
         )
 
@@ -115,6 +112,17 @@ class Relation:
     def is_table(self) -> bool:
         """Tell whether the relation is a table's changelog."""
         return self.node.is_table
+
+
+def _unknown_source(name: str, aliases: Sequence[str], span: Span) -> KsqlStatementError:
+    meant = next((a for a in aliases if a.startswith(name)), None)
+    hint = f"to call {meant} {name}, write {meant} {name} where it is read. " if meant else ""
+    return KsqlStatementError(
+        f"'{name}' is not a valid stream/table name or alias.",
+        summary=f"{name} is no source of this query",
+        hint=f"{hint}sources here: {', '.join(aliases)}.",
+        span=span,
+    )
 
 
 def source_columns(source: DataSource) -> list[tuple[Column, str]]:
