@@ -8,19 +8,17 @@ import threading
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
-from weakref import WeakSet
 
 from streamnb.clock import Clock, SystemClock
 from streamnb.config import check_setting, find_setting
 from streamnb.engine.checkpoint import StoredStatement
-from streamnb.errors import KsqlError, ParseFailedError, StreamnbError
+from streamnb.errors import KsqlError, ParseFailedError, Span, StreamnbError
 from streamnb.functions.registry import default_registry
-from streamnb.results import Live, Message, Result
+from streamnb.results import Live, Message, Result, Rows
 from streamnb.sql import ast
 from streamnb.sql.parser import StatementText, parse_statement, split_statements
 from streamnb.statements.connect import open_pipeline
 from streamnb.statements.connectors import create_connector, drop_connector
-from streamnb.statements.history import is_history_query, select_history
 from streamnb.statements.inserts import insert_values
 from streamnb.statements.persistent import control_query, create_as, insert_select
 from streamnb.statements.pipeline import Pipeline
@@ -93,8 +91,7 @@ class Workspace:
         Raises: StreamnbError for the first statement that is refused; those before it stay executed.
         """
         with self._lock:
-            if self._closed:
-                raise KsqlError("the workspace is closed", hint="connect again.")
+            self._check_open()
             statements = [text] if isinstance(text, StatementText) else split_statements(text)
             return [self._execute_one(statement) for statement in statements if statement.text.strip()]
 
@@ -102,13 +99,49 @@ class Workspace:
         try:
             try:
                 statement = parse_statement(text, self._pipeline.session.variables)
-            except ParseFailedError:
-                if is_history_query(text.text):
-                    return select_history(self._pipeline, text.text)
-                raise
+            except ParseFailedError as rejected:
+                return self._history(text, rejected)
             return self._dispatch(statement, text.text.strip())
         except StreamnbError as error:
             raise error.at(text.script or text.text) from error.__cause__
+
+    def sql(self, text: str) -> Rows:
+        """Run one SELECT of DuckDB's over history: any topic (as ``topic."name"``), stream, table or processing log.
+
+        ``execute`` does so too, for what the stream SQL rejects; here nothing is taken for a pull or push query.
+        Raises: StreamnbError when the SELECT is wrong or not allowed.
+        """
+        with self._lock:
+            self._check_open()
+            statements = split_statements(text)
+            try:
+                if len(statements) != 1:
+                    raise ParseFailedError(f"Expected exactly one SELECT statement; found {len(statements)}")
+                return self._select(statements[0])
+            except StreamnbError as error:
+                raise error.at(text) from error.__cause__
+
+    def _history(self, text: StatementText, rejected: ParseFailedError) -> Rows:
+        """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says."""
+        from streamnb.statements.history import reads_history
+
+        if not reads_history(text.text):
+            raise rejected
+        return self._select(text)
+
+    def _select(self, text: StatementText) -> Rows:
+        from streamnb.statements.history import select_history  # sqlglot takes a while to import
+
+        try:
+            return select_history(self._pipeline, text.text)
+        except StreamnbError as error:
+            if error.span is not None and text.script:
+                error.span = Span(error.span.start + text.start, error.span.end + text.start)
+            raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise KsqlError("the workspace is closed", hint="connect again.")
 
     def _dispatch(self, statement: ast.Statement, text: str) -> Result:
         pipeline = self._pipeline
@@ -232,6 +265,7 @@ class Workspace:
         if self._closed:
             return
         self._closed = True
+        _open.discard(self)
         for live in self.lives():
             live.stop()
         self._pipeline.engine.close()
@@ -250,7 +284,7 @@ class Workspace:
         return f"<Workspace {self.url}: {len(list(self._pipeline.catalog))} sources, {len(self._pipeline.catalog.queries)} queries>"
 
 
-_open: WeakSet[Workspace] = WeakSet()
+_open: set[Workspace] = set()  # not weak: one that its user lost runs on, and must be closed at exit
 
 
 @atexit.register

@@ -67,7 +67,10 @@ class _OneColumn:
 
 @dataclass
 class Taken:
-    """What one intake gave: records per input, the positions behind them, and what could not be decoded."""
+    """What one intake gave: records per input, the positions behind them, and what could not be decoded.
+
+    ``waiting`` tells that records are on their way, so that an empty intake is not the end.
+    """
 
     count: int = 0
     positions: dict[int, dict[int, int]] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class Taken:
     rejected: list[tuple[str, Rejected]] = field(default_factory=list)
     untimed: int = 0
     more: bool = False
+    waiting: bool = False
 
 
 class Intake:
@@ -106,7 +110,8 @@ class Intake:
         slices = [
             reader.read(store, positions[i], rows_max, self._raw(i)) for i, reader in enumerate(self.readers)
         ]
-        if not any(s.count for s in slices) or (len(slices) > 1 and any(s.waiting for s in slices)):
+        taken.waiting = any(s.waiting for s in slices)
+        if not any(s.count for s in slices) or (len(slices) > 1 and taken.waiting):
             return taken
         failpoint("source.polled")
         for i, slice_ in enumerate(slices):

@@ -38,6 +38,7 @@ class StepResult:
     place: Place
     log: Sequence[LogEntry] = ()
     more: bool = False
+    waiting: bool = False
 
 
 class QueryTask:
@@ -73,7 +74,7 @@ class QueryTask:
         if taken.count:
             run_statements(store, self.program.statements)
         next_place = Place(taken.positions, taken.running, place.seq + taken.count)
-        return StepResult(taken.count, next_place, self._collect_errors(store, taken), taken.more)
+        return StepResult(taken.count, next_place, self._collect_errors(store, taken), taken.more, taken.waiting)
 
     def _collect_errors(self, store: Store, taken: Taken) -> Sequence[LogEntry]:
         entries = rejected_entries(self.query_id, taken.rejected)

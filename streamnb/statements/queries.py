@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from streamnb.catalog import DataSource
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.push import PushQuery
+from streamnb.engine.scan import scan
 from streamnb.engine.sink import materialized
 from streamnb.engine.task import QueryTask
 from streamnb.errors import KsqlStatementError
@@ -95,14 +97,14 @@ def _check_pull(query: ast.Query, plan: QueryPlan) -> None:
         raise KsqlStatementError(
             "Pull queries don't support GROUP BY clauses. See https://cnfl.io/queries for more info.\n"
             "Add EMIT CHANGES if you intended to issue a push query.",
-            hint="add EMIT CHANGES for a live result.",
+            hint="add EMIT CHANGES for a live result; over history, Workspace.sql(...) runs any SELECT.",
             span=query.group_by[0].span if query.group_by else query.span,
         )
     if query.joins or isinstance(plan.root, Join):
         raise KsqlStatementError(
             "Pull queries don't support JOIN clauses. See https://cnfl.io/queries for more info.\n"
             "Add EMIT CHANGES if you intended to issue a push query.",
-            hint="add EMIT CHANGES for a live result, or make the join a table with CREATE TABLE AS SELECT.",
+            hint="add EMIT CHANGES for a live result; over history, Workspace.sql(...) runs any SELECT.",
             span=query.joins[0].span if query.joins else query.span,
         )
 
@@ -148,22 +150,20 @@ def _from_table(
 
 
 def _from_stream(pipeline: Pipeline, store: Store, program: Program, plan: QueryPlan) -> list[tuple[Any, ...]]:
-    """Run the query over the whole topic as it is now."""
-    readers = [pipeline.reader(i.source.topic) for i in program.inputs]
+    """Run the query over its topics as they are now, or until it has enough rows."""
+    doorbell = Doorbell()
+    topics = [i.source.topic for i in program.inputs]
+    readers = [pipeline.reader(topic, doorbell.ring) for topic in topics]
+    ends = [pipeline.engine.call(functools.partial(pipeline.log_of(topic).ends, topic)) for topic in topics]
     task = QueryTask("pull", program, readers, pipeline.registry, None)
     rows: list[tuple[Any, ...]] = []
     try:
         task.prepare(store, earliest=True)
-        while True:
-            result = task.step(store, int(pipeline.setting("max.batch.records")))
-            if result.count:
-                left = None if plan.limit is None else plan.limit - len(rows)
-                rows += _result(store, task.output(), plan, left)
-            task.accept(result)
-            if (not result.count and not result.more) or (plan.limit is not None and len(rows) >= plan.limit):
+        for step in scan(task, store, ends, doorbell, int(pipeline.setting("max.batch.records"))):
+            if step.count:
+                rows += _result(store, task.output(), plan, None if plan.limit is None else plan.limit - len(rows))
+            if plan.limit is not None and len(rows) >= plan.limit:
                 break
     finally:
         task.close()
     return rows
-
-
