@@ -27,6 +27,7 @@ __all__ = ["DatabaseError", "Store"]
 
 DatabaseError = duckdb.Error
 
+_OPEN_HERE = ("configuration has been locked", "already attached", "already in use")
 _HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")
 
 _SETTINGS = (
@@ -71,6 +72,12 @@ def _connect(path: Path | None) -> duckdb.DuckDBPyConnection:
 def _open_error(path: Path | None, error: duckdb.Error) -> StoreError:
     """Say why a file does not open: another process (named, where DuckDB names it), or the file itself."""
     text = str(error)
+    if any(sign in text for sign in _OPEN_HERE):
+        return StoreLockedError(
+            f"database file {path} is open in this process: {text}",
+            summary=f"database file {path} is open in this process already",
+            hint="use the pipeline that is open, or close() it first",
+        )
     if not isinstance(error, duckdb.IOException) or "lock" not in text.lower():
         return StoreError(
             f"database file {path} cannot be opened: {text}",
