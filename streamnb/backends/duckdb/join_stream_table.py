@@ -20,55 +20,83 @@ def compile_stream_table(sides: JoinSides) -> Stage:
         f"{sides.step}_table",
         [("h", sql("UBIGINT")), *sides.key_types(), ("record", sides.right.packed_type)],
     )
-    versions = sides.temp("versions")
+    changes, rows = sides.temp("changes"), sides.temp("rows")
     statements = (
-        _versions(sides, state.name, versions),
-        _output(sides, versions),
-        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {} WHERE NOT is_last)", state.name, versions),
+        _changes(sides, changes),
+        _rows(sides, state.name, rows),
+        _output(sides, changes, rows),
         sql(
-            'INSERT INTO {} SELECT h, {}, record FROM {} WHERE is_last AND seq >= 0 AND record IS NOT NULL',
+            "DELETE FROM {} WHERE rowid IN (SELECT s.rid FROM {} s JOIN {} c ON {} WHERE c.is_last)",
+            state.name,
+            rows,
+            changes,
+            sides.equal("s", "c"),
+        ),
+        sql(
+            "INSERT INTO {} SELECT h, {}, record FROM {} WHERE is_last AND record IS NOT NULL",
             state.name,
             sides.key_list,
-            versions,
+            changes,
         ),
     )
     return Stage((state,), statements, sides.output)
 
 
-def _versions(sides: JoinSides, state: Sql, target: Sql) -> Sql:
-    """List the rows of the table that the batch needs: from the state (``rid`` given) and from its changes."""
+def _changes(sides: JoinSides, target: Sql) -> Sql:
+    """List the changes of the table: its rows from then on, NULL where they are deleted."""
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {target} AS SELECT *,"
-        " lead(seq) OVER (PARTITION BY {matched} ORDER BY seq) IS NULL AS is_last FROM ("
-        'SELECT -1::BIGINT AS seq, rowid AS rid, h, {keys}, record FROM {state} WHERE h IN'
-        " (SELECT {hash} FROM {stream} UNION ALL SELECT {hash} FROM {table})"
-        " UNION ALL SELECT seq, NULL, {hash}, {keys}, CASE WHEN NOT vnull THEN {packed} END FROM {table}"
-        " WHERE {has_key})",
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT seq, {} AS h, {}, CASE WHEN NOT vnull THEN {} END AS record,"
+        " lead(seq) OVER (PARTITION BY {} ORDER BY seq) IS NULL AS is_last FROM {} WHERE {}",
+        target,
+        sides.hashed,
+        sides.key_list,
+        sides.right.packed,
+        sides.matched_list,
+        sides.right.batch,
+        sides.has_key,
+    )
+
+
+def _rows(sides: JoinSides, state: Sql, target: Sql) -> Sql:
+    """List the rows of the table, as they were before the batch, that it joins or changes."""
+    return sql(
+        "CREATE OR REPLACE TEMP TABLE {target} AS SELECT rowid AS rid, h, {keys}, record FROM {state}"
+        " WHERE h IN (SELECT {hash} FROM {stream} UNION ALL SELECT {hash} FROM {table})",
         target=target,
-        matched=sides.matched_list,
         keys=sides.key_list,
         state=state,
         hash=sides.hashed,
         stream=sides.left.batch,
         table=sides.right.batch,
-        packed=sides.right.packed,
-        has_key=sides.has_key,
     )
 
 
-def _output(sides: JoinSides, versions: Sql) -> Sql:
+def _output(sides: JoinSides, changes: Sql, rows: Sql) -> Sql:
+    """Join the stream: by a plain join where the batch does not change the row, else by its place in the order."""
     shift = len(sides.left.shape.values)
     picked = [
-        sql('c.record.{} AS {}', v, ident(f"v{shift + i}")) for i, v in enumerate(sides.right.shape.value_columns())
+        sql("c.record.{} AS {}", v, ident(f"v{shift + i}")) for i, v in enumerate(sides.right.shape.value_columns())
     ]
+    versions = sql(
+        "(SELECT -1::BIGINT AS seq, h, {keys}, record FROM {rows}"
+        " UNION ALL SELECT seq, h, {keys}, record FROM {changes})",
+        keys=sides.key_list,
+        rows=rows,
+        changes=changes,
+    )
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {target} AS SELECT {columns} FROM (SELECT *, {hash} AS h FROM {stream}"
-        " WHERE NOT vnull) s ASOF LEFT JOIN {versions} c ON {equal} AND s.seq >= c.seq {inner}",
+        "CREATE OR REPLACE TEMP TABLE {target} AS WITH s AS (SELECT *, {hash} AS h FROM {stream} WHERE NOT vnull)"
+        " SELECT {columns} FROM (SELECT * FROM s WHERE NOT EXISTS (SELECT 1 FROM {changes} n WHERE n.h = s.h)) s"
+        " LEFT JOIN {rows} c ON {equal} {inner} UNION ALL"
+        " SELECT {columns} FROM (SELECT * FROM s WHERE h IN (SELECT h FROM {changes})) s"
+        " ASOF LEFT JOIN {versions} c ON {equal} AND s.seq >= c.seq {inner}",
         target=sides.target,
         columns=join(", ", [*(sql("s.{}", c) for c in sides.left.shape.columns()), *picked]),
         hash=sides.hashed,
         stream=sides.left.batch,
+        changes=changes,
+        rows=rows,
         versions=versions,
         equal=sides.equal("s", "c"),
-        inner=sql('WHERE c.record IS NOT NULL') if sides.node.kind == "INNER" else Sql(""),
+        inner=sql("WHERE c.record IS NOT NULL") if sides.node.kind == "INNER" else Sql(""),
     )
