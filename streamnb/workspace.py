@@ -182,7 +182,10 @@ class Workspace:
             return f"Successfully changed local property '{statement.name}' to '{statement.value}'."
         if isinstance(statement, ast.UnsetProperty):
             setting = find_setting(statement.name)
-            old = session.properties.pop(setting.name if setting else statement.name, None)
+            name = setting.name if setting else statement.name
+            old = session.properties.pop(name, None)
+            if name in session.given:
+                session.properties[name] = session.given[name]
             return f"Successfully unset local property '{statement.name}' (value was '{old}')."
         if isinstance(statement, ast.Define):
             session.variables[statement.name] = statement.value

@@ -45,7 +45,7 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
             topics.append(pipeline.store, source.topic, encoded(source, row, pipeline.registry))
     except DatabaseError as error:
         raise KsqlStatementError(
-            _FAILED.format(source.name, str(error)),
+            _FAILED.format(source.name, str(error).split("\n", 1)[0]),
             summary=f"a value for {source.name} cannot be computed",
             hint=str(error).split("\n", 1)[0],
             span=statement.span,

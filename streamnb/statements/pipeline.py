@@ -66,8 +66,9 @@ class EmbeddedOutside:
 
 @dataclass
 class Session:
-    """What SET and DEFINE changed, for the statements that follow."""
+    """What SET and DEFINE changed, for the statements that follow; ``given`` is what UNSET goes back to."""
 
+    given: Mapping[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -83,7 +84,7 @@ class Pipeline:
         self.outside = outside
         self.registry = registry
         self.clock = clock
-        self.session = Session(properties=dict(settings))
+        self.session = Session(dict(settings), dict(settings))
         self.catalog = Catalog()
         self._transient = itertools.count()
 

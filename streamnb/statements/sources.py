@@ -28,7 +28,12 @@ def create_source(
     if existing is not None:
         _check_upgrade(existing, source)
     declared = next((p for p in statement.properties if p.name.upper() == "PARTITIONS"), None)
-    topic = pipeline.ensure_topic(source.topic, source.partitions if declared or replay else None, None)
+    try:
+        topic = pipeline.ensure_topic(source.topic, source.partitions if declared or replay else None, None)
+    except KsqlError as error:
+        named = next((p for p in statement.properties if p.name.upper() == "KAFKA_TOPIC"), None)
+        error.span = named.span if named is not None else statement.span
+        raise
     if declared is not None and topic.partitions != source.partitions:
         raise KsqlError(
             f"A Kafka topic with the name '{topic.name}' already exists, with different partition/replica configuration "
