@@ -110,7 +110,9 @@ class Live:
         snapshot = self.feed.snapshot()
         if not snapshot.done:
             return "RUNNING"
-        return "ERROR" if snapshot.error else "DONE"
+        if snapshot.error:
+            return "ERROR"
+        return "STOPPED" if self._push.stopped else "DONE"
 
     @property
     def error(self) -> str | None:

@@ -47,6 +47,7 @@ class PushQuery:
         self._batch_rows = batch_rows
         self._stopping = threading.Event()
         self.rows_in = 0
+        self.stopped = False
         task.prepare(store, earliest=earliest)
         self._thread = threading.Thread(target=self._run, name=f"streamnb-push-{task.query_id}", daemon=True)
 
@@ -56,6 +57,7 @@ class PushQuery:
 
     def stop(self) -> None:
         """End the query; its feed keeps what it has shown."""
+        self.stopped = not self.feed.done
         self._stopping.set()
         self._doorbell.ring()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
