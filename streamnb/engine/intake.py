@@ -1,9 +1,7 @@
-"""From raw records to the ordered batches of a query: decode, timestamp, total order.
+"""From raw records to the ordered batches of a query: decode, timestamp, total order (see ``order``).
 
-The order is that of Kafka Streams within a task: by the running maximum of the timestamps of a record's partition
-(``m``), tables before streams, then the source's place in the statement, the partition and the offset. Where a
-partition has more records than were read, what sorts behind its last one waits for the next batch, so that a batch
-is always a slice of the order.
+Where the records' own timestamps count, they are ordered first, and only those are decoded that the batch can hold;
+timestamps among the values need the values first.
 """
 
 from __future__ import annotations
@@ -11,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from streamnb.backends.duckdb.compile import Input
 from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.backends.duckdb.operator import BatchShape
 from streamnb.catalog import DataSource
-from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.engine.order import Arrivals, Ordered, order_records
 from streamnb.engine.readers import Slice, TopicReader
 from streamnb.engine.sides import key_side, value_side
 from streamnb.failpoints import failpoint
 from streamnb.functions.registry import Registry
+from streamnb.log.base import RECORD_SCHEMA
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.typed import TypedColumn
 from streamnb.schema import BIGINT, STRING, TIMESTAMP, Column
@@ -29,8 +31,6 @@ from streamnb.sql import ast
 from streamnb.store import Store
 
 __all__ = ["Intake", "Taken", "rowtime"]
-
-_LOWEST = -(2**62)
 
 
 def rowtime(source: DataSource, registry: Registry) -> Sql | None:
@@ -114,11 +114,11 @@ class Intake:
         if not any(s.count for s in slices) or (len(slices) > 1 and taken.waiting):
             return taken
         failpoint("source.polled")
-        for i, slice_ in enumerate(slices):
-            if slice_.count:
-                taken.rejected += self._decode(store, i, slice_)
-        failpoint("source.decoded")
-        self._order(store, slices, taken, next_seq)
+        taken.more = any(s.more for s in slices)
+        if all(rowtime is None for rowtime in self._rowtimes):
+            self._order_and_decode(store, slices, taken, next_seq)
+        else:
+            self._decode_and_order(store, slices, taken, next_seq)
         return taken
 
     def _raw(self, i: int) -> Sql:
@@ -127,139 +127,103 @@ class Intake:
     def _decoded(self, i: int) -> Sql:
         return ident("temp", f"{self.query_id}:decoded{i}")
 
-    def _decode(self, store: Store, i: int, slice_: Slice) -> list[tuple[str, Rejected]]:
-        key, value = self._sides[i]
-        passing = [sql("part"), sql("off"), sql("ts"), sql("hdr")]
-        rejected = decode_batch(store, self._raw(i), self._decoded(i), key, value, passing)
-        return [(self.readers[i].topic, r) for r in rejected]
+    def _order_and_decode(self, store: Store, slices: Sequence[Slice], taken: Taken, next_seq: int) -> None:
+        """Order by the records' own timestamps, and decode what the batch holds.
 
-    def _order(self, store: Store, slices: Sequence[Slice], taken: Taken, next_seq: int) -> None:
-        """Give the records their places in the query's order, and hold back what must wait."""
-        active = [i for i, s in enumerate(slices) if s.count]
-        parts = sum(len(taken.positions[i]) for i in range(len(slices)))
-        if parts == 1:
-            self._single(store, active[0], slices[active[0]], taken, next_seq)
-            return
-        ordered = ident("temp", f"{self.query_id}:order")
-        union = join(" UNION ALL ", [self._running(i, taken) for i in active])
-        store.execute(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", ordered, union))
-        keep = self._hold_back(store, ordered, slices, taken)
-        seq = sql(
-            "SELECT src, part, off, ts, {} + row_number() OVER (ORDER BY m, rank, src, part, off) AS seq FROM {} {}",
-            lit(next_seq - 1),
-            ordered,
-            keep,
-        )
-        numbered = ident("temp", f"{self.query_id}:numbered")
-        store.execute(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", numbered, seq))
-        taken.count = int(store.rows(sql("SELECT count(*) FROM {}", numbered))[0][0])
-        for i in range(len(slices)):
-            if i not in active:
-                self._empty(store, i)
-                continue
-            rows = sql(
-                "(SELECT d.* REPLACE (n.ts AS ts), n.seq FROM {} d JOIN {} n ON n.src = {} AND n.part = d.part AND n.off"
-                " = d.off)",
-                self._decoded(i),
-                numbered,
-                lit(i),
-            )
-            self._publish(store, i, rows, sql("seq"))
+        Records that turn out to be undecodable leave gaps in the numbers, and count for the order.
+        """
+        records = [self._records(store, i, s) for i, s in enumerate(slices)]
+        arrivals = [_arrivals(r) for r in records]
+        ordered = self._order(arrivals, slices, taken, next_seq)
+        for i, table in enumerate(records):
+            rows, seq = ordered.rows[i], ordered.seq[i]
+            if len(rows) < table.num_rows:
+                table = table.take(pa.array(rows))
+            kept = f"{self.query_id}:kept{i}"
+            store.register(kept, table.append_column("i", pa.array(seq)))
+            self._decode(store, i, ident("temp", kept), taken)
+            self._publish(store, i, self._decoded(i), view=True)
+        failpoint("source.decoded")
+        taken.count = ordered.count
 
-    def _single(self, store: Store, i: int, slice_: Slice, taken: Taken, next_seq: int) -> None:
-        """Order the records of the only partition there is: by offset."""
-        ts = self._rowtimes[i]
-        rows = sql(
-            "(SELECT * {}, {} + row_number() OVER (ORDER BY off) AS seq FROM {} {})",
-            sql("REPLACE ({} AS ts)", ts) if ts is not None else sql(""),
-            lit(next_seq - 1),
-            self._decoded(i),
-            sql("WHERE ({}) >= 0", ts) if ts is not None else sql(""),
-        )
-        taken.count = self._publish(store, i, rows, sql("seq"))
-        if ts is not None:
-            taken.untimed = int(store.rows(sql("SELECT count(*) FROM {}", self._decoded(i)))[0][0]) - taken.count
-        taken.positions[i] = dict(slice_.next)
-        taken.more = bool(slice_.more)
-
-    def _running(self, i: int, taken: Taken) -> Sql:
-        """Select an input's records with their timestamp and the running maximum of their partition."""
-        ts = self._rowtimes[i] or sql("ts")
-        known = [
-            sql("WHEN {} THEN {}", lit(part), lit(m)) for (src, part), m in taken.running.items() if src == i
-        ]
-        before = sql("CASE part {} ELSE {} END", join(" ", known), lit(_LOWEST)) if known else lit(_LOWEST)
-        return sql(
-            "SELECT {}::INTEGER AS src, {}::INTEGER AS rank, part, off, t AS ts, greatest({}, max(t) OVER (PARTITION BY"
-            " part ORDER BY off ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS m FROM (SELECT part, off, {} AS t"
-            " FROM {}) WHERE t >= 0",
-            lit(i),
-            lit(0 if self.inputs[i].source.is_table else 1),
-            before,
-            ts,
-            self._decoded(i),
-        )
-
-    def _hold_back(self, store: Store, ordered: Sql, slices: Sequence[Slice], taken: Taken) -> Sql:
-        """Find how far the order is known, move the positions there, and return the condition for what is in."""
-        reached = store.rows(
-            sql("SELECT src, rank, part, max(m), max(off) + 1 FROM {} GROUP BY src, rank, part", ordered)
-        )
-        before = dict(taken.running)
-        tops = {(src, part): (m, rank, src, part) for src, rank, part, m, _ in reached}
-        frontier = None
+    def _decode_and_order(self, store: Store, slices: Sequence[Slice], taken: Taken, next_seq: int) -> None:
+        """Decode all that was read, and order it by timestamps that are among the values."""
+        arrivals = []
         for i, slice_ in enumerate(slices):
-            for part in slice_.more:
-                top = tops.get((i, part))
-                if top is not None and (frontier is None or top < frontier):
-                    frontier = top
-        taken.more = any(s.more for s in slices)
+            if slice_.count:
+                self._decode(store, i, self._raw(i), taken)
+            else:
+                self._create_decoded(store, i)
+            ts = self._rowtimes[i] or sql("ts")
+            times = sql("SELECT part, off, coalesce({}, -1)::BIGINT AS ts, seq FROM {}", ts, self._decoded(i))
+            arrivals.append(store.arrow(times))
+        failpoint("source.decoded")
+        ordered = self._order([_arrivals(a) for a in arrivals], slices, taken, next_seq)
+        taken.rejected = [(t, r) for t, r in taken.rejected if r.off < self._position_of(t, r.part, taken)]
+        for i, table in enumerate(arrivals):
+            numbers = table.select(["seq", "ts"]).take(pa.array(ordered.rows[i]))
+            numbered = f"{self.query_id}:numbered{i}"
+            store.register(numbered, numbers.append_column("n", pa.array(ordered.seq[i])))
+            rows = sql(
+                "(SELECT d.* REPLACE (n.ts AS ts, n.n AS seq) FROM {} d JOIN {} n ON n.seq = d.seq)",
+                self._decoded(i),
+                ident("temp", numbered),
+            )
+            self._publish(store, i, rows, view=False)
+        taken.count = ordered.count
+
+    def _records(self, store: Store, i: int, slice_: Slice) -> pa.Table:
+        """Get the raw records that were read of a source."""
+        if slice_.records is not None:
+            return slice_.records
+        if not slice_.count:
+            return RECORD_SCHEMA.empty_table()
+        return store.arrow(sql("SELECT part, off, ts, key, value, hdr FROM {}", self._raw(i)))
+
+    def _order(self, arrivals: Sequence[Arrivals], slices: Sequence[Slice], taken: Taken, next_seq: int) -> Ordered:
+        """Find the slice of the order that is known, and move the positions behind it."""
+        ordered = order_records(
+            arrivals,
+            tables=[i.source.is_table for i in self.inputs],
+            more={(i, part) for i, s in enumerate(slices) for part in s.more},
+            running=taken.running,
+            next_seq=next_seq,
+        )
         for i, slice_ in enumerate(slices):
             taken.positions[i] = dict(slice_.next)
-        for (src, part), (m, *_) in tops.items():
-            taken.running[src, part] = m
-        if frontier is None:
-            return sql("")
-        keep = sql("(m, rank, src, part) <= ({}, {}, {}, {})", *map(lit, frontier))
-        held = store.rows(
-            sql(
-                "SELECT src, part, min(off) FILTER (WHERE NOT {keep}), max(m) FILTER (WHERE {keep}) FROM {ordered}"
-                " GROUP BY src, part",
-                keep=keep,
-                ordered=ordered,
-            )
-        )
-        for src, part, first_held, m in held:
-            if first_held is not None:
-                taken.positions[src][part] = first_held
-                if m is not None:
-                    taken.running[src, part] = m
-                elif (src, part) in before:
-                    taken.running[src, part] = before[src, part]
-                else:
-                    del taken.running[src, part]
-        taken.rejected = [
-            (topic, r) for topic, r in taken.rejected if r.off < self._position_of(topic, r.part, taken)
-        ]
-        return sql("WHERE {}", keep)
+        for (i, part), off in ordered.held.items():
+            taken.positions[i][part] = off
+        taken.running = ordered.running
+        taken.untimed = ordered.untimed
+        return ordered
 
     def _position_of(self, topic: str, part: int, taken: Taken) -> int:
         return max(taken.positions[i][part] for i, r in enumerate(self.readers) if r.topic == topic)
 
-    def _publish(self, store: Store, i: int, rows: Sql, seq: Sql) -> int:
-        """Create an input's batch table from its decoded rows; return how many there are."""
+    def _decode(self, store: Store, i: int, source: Sql, taken: Taken) -> None:
+        key, value = self._sides[i]
+        passing = [sql("i AS seq"), sql("0::BIGINT AS sub"), sql("part"), sql("off"), sql("ts"), sql("hdr")]
+        rejected = decode_batch(store, source, self._decoded(i), key, value, passing)
+        taken.rejected += [(self.readers[i].topic, r) for r in rejected]
+
+    def _shape(self, i: int) -> BatchShape:
         source = self.inputs[i].source
-        shape = BatchShape(
+        return BatchShape(
             tuple(c.type for c in source.schema.key),
             tuple(c.type for c in source.schema.value),
             source.window is not None,
         )
-        columns: list[Sql] = [sql("{} AS seq", seq), sql("0::BIGINT AS sub"), *shape.columns()[2:]]
-        columns += self._header_columns(source)
-        statement = sql(
-            "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {}", self.inputs[i].batch, join(", ", columns), rows
-        )
-        return int(store.rows(statement)[0][0])
+
+    def _publish(self, store: Store, i: int, rows: Sql, *, view: bool) -> None:
+        """Create an input's batch from its decoded rows, as a table or, where they are one already, as a view."""
+        columns = [*self._shape(i).columns(), *self._header_columns(self.inputs[i].source)]
+        kind = sql("VIEW") if view else sql("TABLE")
+        batch = self.inputs[i].batch
+        store.execute(sql("CREATE OR REPLACE TEMP {} {} AS SELECT {} FROM {}", kind, batch, join(", ", columns), rows))
+
+    def _create_decoded(self, store: Store, i: int) -> None:
+        """Create the table of decoded rows for an input without new records."""
+        store.execute(self._shape(i).create(self._decoded(i)))
 
     def _header_columns(self, source: DataSource) -> list[Sql]:
         """Write the header columns, which follow the value columns."""
@@ -273,24 +237,7 @@ class Intake:
             columns.append(sql("{} AS {}", value, name))
         return columns
 
-    def _empty(self, store: Store, i: int) -> None:
-        """Create an empty batch for an input without new records."""
-        source = self.inputs[i].source
-        types: list[Sql] = [sql("{} {}", ident(n), Sql(t)) for n, t in _META]
-        if source.window is not None:
-            types += [sql("ws BIGINT"), sql("we BIGINT")]
-        types += [sql("{} {}", ident(f"k{n}"), duck_type(c.type)) for n, c in enumerate(source.schema.key)]
-        values = (*source.schema.value, *source.schema.headers)
-        types += [sql("{} {}", ident(f"v{n}"), duck_type(c.type)) for n, c in enumerate(values)]
-        store.execute(sql("CREATE OR REPLACE TEMP TABLE {} ({})", self.inputs[i].batch, join(", ", types)))
 
-
-_META = (
-    ("seq", "BIGINT"),
-    ("sub", "BIGINT"),
-    ("part", "INTEGER"),
-    ("off", "BIGINT"),
-    ("ts", "BIGINT"),
-    ("hdr", "STRUCT(k VARCHAR, v BLOB)[]"),
-    ("vnull", "BOOLEAN"),
-)
+def _arrivals(records: pa.Table) -> Arrivals:
+    part, off, ts = (records[name].to_numpy().astype("int64", copy=False) for name in ("part", "off", "ts"))
+    return Arrivals(part, off, ts)

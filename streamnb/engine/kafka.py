@@ -12,9 +12,10 @@ import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pyarrow as pa
 
-from streamnb.duck import Sql, lit, sql
+from streamnb.duck import Sql, ident, lit, sql
 from streamnb.engine.checkpoint import Checkpoint
 from streamnb.engine.engine import Engine
 from streamnb.engine.readers import Slice, TopicReader
@@ -28,6 +29,7 @@ from streamnb.store import Store
 __all__ = ["KafkaOutside", "KafkaTopicReader", "Outbox"]
 
 TRIM_ROWS = 100_000
+GATHER_SECONDS_MAX = 0.05
 PENDING_BYTES_MAX = 128 << 20
 
 
@@ -39,6 +41,7 @@ class KafkaTopicReader:
         self._url = url
         self._log = log
         self._on_news = on_news
+        self._name = f"kafka:{topic}:{id(self)}"
         self._reader: KafkaReader | None = None
 
     def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
@@ -56,6 +59,7 @@ class KafkaTopicReader:
             self.close()  # the next try begins anew
             raise problem
         reader.settle(self.topic, positions)
+        reader.gather(self.topic, rows_max, GATHER_SECONDS_MAX)
         records = reader.take(rows_max).get(self.topic)
         states = reader.states(self.topic)
         if records is None or records.num_rows == 0:
@@ -64,20 +68,14 @@ class KafkaTopicReader:
         more = frozenset(part for part, state in states.items() if part in reached and reached[part] < state.next)
         more |= {part for part, state in states.items() if state.lag}
         waiting = any(part not in reached and state.lag != 0 for part, state in states.items())
-        return Slice(records.num_rows, {**positions, **reached}, frozenset(more), waiting)
+        return Slice(records.num_rows, {**positions, **reached}, frozenset(more), waiting, records)
 
     def _register(self, store: Store, records: pa.Table, target: Sql) -> dict[int, int]:
-        """Put taken records into the target; return the offset behind the last one of each partition."""
-        store.register("kafka_records", records)
-        try:
-            store.execute(
-                sql(
-                    "CREATE OR REPLACE TEMP TABLE {} AS SELECT row_number() OVER () AS i, * FROM kafka_records", target
-                )
-            )
-        finally:
-            store.unregister("kafka_records")
-        return dict(store.rows(sql("SELECT part, max(off) + 1 FROM {} GROUP BY part", target)))
+        """Show taken records as the target; return the offset behind the last one of each partition."""
+        store.register(self._name, records.append_column("i", pa.array(np.arange(records.num_rows))))
+        store.execute(sql("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}", target, ident(self._name)))
+        parts, offsets = records["part"].to_numpy(), records["off"].to_numpy()
+        return {part: int(offsets[parts == part].max()) + 1 for part in np.unique(parts).tolist()}
 
     def committed(self, positions: Mapping[int, int]) -> None:
         if self._reader is not None:

@@ -1,7 +1,7 @@
 """How a query gets the next records of its topics.
 
-A reader puts raw records into a TEMP table of the columns ``i, part, off, ts, key, value, hdr`` (``i`` is unique). What
-it handed out may be asked for again until the positions move on, so that a tick can be taken back.
+A reader puts raw records into a TEMP table or view of the columns ``i, part, off, ts, key, value, hdr`` (``i`` is
+unique). What it handed out may be asked for again until the positions move on, so that a tick can be taken back.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
+
+import pyarrow as pa
 
 from streamnb.duck import Sql, sql
 from streamnb.log.embedded import EmbeddedLog
@@ -22,13 +24,15 @@ class Slice:
     """What one read gave: how many records, the offsets to go on at, and the partitions that have more waiting.
 
     ``waiting`` tells that a partition is known to have records, or not known to have none, and gave none: a join must
-    not go on without them.
+    not go on without them. ``records`` are the records themselves (part, off, ts, key, value, hdr), where they were in
+    memory anyway.
     """
 
     count: int
     next: Mapping[int, int]
     more: frozenset[int] = field(default=frozenset())
     waiting: bool = False
+    records: pa.Table | None = None
 
 
 class TopicReader(Protocol):
@@ -41,7 +45,7 @@ class TopicReader(Protocol):
         ...
 
     def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
-        """Put the next records into a new TEMP table; at most ``rows_max`` of each partition."""
+        """Put the next records into a new TEMP table or view; at most ``rows_max`` of each partition."""
         ...
 
     def committed(self, positions: Mapping[int, int]) -> None:

@@ -19,6 +19,7 @@ from streamnb.log.base import RECORD_SCHEMA
 
 __all__ = ["TopicBuffer"]
 
+RUNS_MAX = 8
 _FIXED_BYTES = 20  # of partition, offset and timestamp
 
 
@@ -45,6 +46,16 @@ class _Chunk:
         )
 
 
+def _runs(records: pa.Table) -> list[pa.Table]:
+    """Cut records where the partition changes, unless that is often."""
+    parts = records["part"].to_numpy()
+    changes = np.flatnonzero(parts[1:] != parts[:-1]) + 1
+    if not 0 < len(changes) <= RUNS_MAX:
+        return [records]
+    starts = [0, *changes.tolist()]
+    return [records.slice(a, b - a) for a, b in zip(starts, [*starts[1:], len(parts)], strict=True)]
+
+
 class TopicBuffer:
     """The buffered records of one topic."""
 
@@ -67,10 +78,12 @@ class TopicBuffer:
 
     def add(self, records: pa.Table) -> Mapping[int, int]:
         """Append records that arrived and return the last offset of each of their partitions."""
-        chunk = _Chunk.of(records)
-        self._fresh.append(chunk)
-        self._count(chunk, 1)
-        return chunk.last
+        last: dict[int, int] = {}
+        for chunk in map(_Chunk.of, _runs(records)):
+            self._fresh.append(chunk)
+            self._count(chunk, 1)
+            last |= chunk.last
+        return last
 
     def _count(self, chunk: _Chunk, sign: int) -> None:
         self.size_bytes += sign * chunk.size_bytes
@@ -78,20 +91,41 @@ class TopicBuffer:
             self.rows[part] += sign * count
 
     def take(self, rows_max: int) -> pa.Table:
-        """Give up to ``rows_max`` records that are not taken yet, as one contiguous table."""
+        """Give up to ``rows_max`` records that are not taken yet, as one contiguous table.
+
+        Partitions are served evenly, as they arrive in long runs and are merged by time: what was taken of one
+        while another is behind would only be handed back.
+        """
         given: list[pa.Table] = []
+        share = -(-rows_max // max(1, sum(1 for count in self.rows.values() if count)))
+        served: Counter[int] = Counter()
+        later: deque[_Chunk] = deque()
+        full: set[int] = set()
         while self._fresh and rows_max > 0:
             chunk = self._fresh.popleft()
-            if chunk.records.num_rows > rows_max:
-                self._count(chunk, -1)
-                chunk, rest = (_Chunk.of(chunk.records.slice(*cut)) for cut in ((0, rows_max), (rows_max,)))
-                self._fresh.appendleft(rest)
-                self._count(chunk, 1)
-                self._count(rest, 1)
+            full.update(part for part in chunk.counts if served[part] >= share)
+            if not full.isdisjoint(chunk.counts):
+                full.update(chunk.counts)  # a partition's records stay in order
+                later.append(chunk)
+                continue
+            room = min(rows_max, *(share - served[part] for part in chunk.counts))
+            if chunk.records.num_rows > room:
+                chunk = self._cut(chunk, room)
             self._taken.append(chunk)
             given.append(chunk.records)
+            served.update(chunk.counts)
             rows_max -= chunk.records.num_rows
+        self._fresh.extendleft(reversed(later))
         return pa.concat_tables(given).combine_chunks() if given else RECORD_SCHEMA.empty_table()
+
+    def _cut(self, chunk: _Chunk, rows: int) -> _Chunk:
+        """Split a chunk; the rest is the next fresh one."""
+        self._count(chunk, -1)
+        first, rest = _Chunk.of(chunk.records.slice(0, rows)), _Chunk.of(chunk.records.slice(rows))
+        self._fresh.appendleft(rest)
+        self._count(first, 1)
+        self._count(rest, 1)
+        return first
 
     def settle(self, positions: Mapping[int, int]) -> None:
         """Forget the taken records before ``positions`` and make the other taken ones fresh again.

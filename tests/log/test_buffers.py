@@ -48,7 +48,7 @@ def test_buffer_counts_what_it_holds() -> None:
     assert buffer.add(records([(0, 3), (2, 9), (0, 4)])) == {0: 4, 2: 9}
     assert buffer.rows == {0: 2, 2: 1}
     assert buffer.size_bytes > 0
-    buffer.take(2)
+    buffer.take(9)
     buffer.drop(0)
     assert places(buffer.take(9)) == []
     buffer.settle({2: 10})
@@ -85,3 +85,13 @@ def test_every_record_is_consumed_once_in_order_however_it_is_taken(seed: int, c
     for part in range(3):
         assert [off for p, off in consumed if p == part] == [off for p, off in arriving if p == part]
     assert buffer.size_bytes == 0
+
+
+def test_buffer_serves_partitions_evenly_when_they_arrived_in_runs() -> None:
+    buffer = TopicBuffer()
+    buffer.add(records([(0, n) for n in range(6)]))
+    buffer.add(records([(1, n) for n in range(6)]))
+    assert places(buffer.take(4)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    buffer.settle({0: 2, 1: 1})
+    assert places(buffer.take(4)) == [(1, 1), (0, 2), (0, 3), (1, 2)]
+    assert places(buffer.take(99)) == [(0, 4), (0, 5), (1, 3), (1, 4), (1, 5)]
