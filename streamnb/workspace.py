@@ -12,7 +12,14 @@ from typing import Self
 from streamnb.clock import Clock, SystemClock
 from streamnb.config import check_setting, find_setting
 from streamnb.engine.checkpoint import StoredStatement
-from streamnb.errors import KsqlError, ParseFailedError, Span, StreamnbError
+from streamnb.errors import (
+    KsqlError,
+    KsqlFunctionError,
+    KsqlStatementError,
+    ParseFailedError,
+    Span,
+    StreamnbError,
+)
 from streamnb.functions.registry import default_registry
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.sql import ast
@@ -102,6 +109,9 @@ class Workspace:
             except ParseFailedError as rejected:
                 return self._history(text, rejected)
             return self._dispatch(statement, text.text.strip())
+        except KsqlFunctionError as error:
+            refused = KsqlStatementError(error.message, summary=error.summary, hint=error.hint, span=error.span)
+            raise refused.at(text.script or text.text) from error
         except StreamnbError as error:
             raise error.at(text.script or text.text) from error.__cause__
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
+from streamnb.backends.duckdb.compile import Program
 from streamnb.backends.duckdb.operator import BatchShape, Names
+from streamnb.backends.duckdb.stateless import log_errors
 from streamnb.catalog import DataSource
-from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.engine.intake import rowtime
 from streamnb.engine.sides import key_side, value_side
 from streamnb.functions.registry import Registry
@@ -15,7 +18,7 @@ from streamnb.serde.encode import encode
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
 
-__all__ = ["EmbeddedTopics", "Sink", "Topics", "encoded", "materialized"]
+__all__ = ["EmbeddedTopics", "Sink", "Topics", "encoded", "materialized", "timed"]
 
 
 class Topics(Protocol):
@@ -36,26 +39,44 @@ class EmbeddedTopics:
         return EmbeddedLog(store, create=False).append(topic, records, part=part)
 
 
-def encoded(source: DataSource, batch: Sql, registry: Registry) -> Sql:
-    """Write the relation of a batch's records as bytes: seq, sub, ts, key, value, hdr."""
+def encoded(source: DataSource, batch: Sql, *, key_made: bool = False) -> Sql:
+    """Write the relation of a batch's records as bytes: seq, sub, ts, key, value, hdr.
+
+    A key of nulls only is no key, unless it has several columns and was made by the query (``key_made``).
+    """
     schema = source.schema
     keys = [ident(f"k{i}") for i in range(len(schema.key))]
     values = [ident(f"v{i}") for i in range(len(schema.value))]
     windowed = source.window is not None
-    key = encode(
-        key_side(source), keys, ident("ws") if windowed else None, ident("we") if windowed else None
-    )
-    if keys:
+    key = encode(key_side(source), keys, ident("ws") if windowed else None, ident("we") if windowed else None)
+    if keys and not (key_made and len(keys) > 1):
         key = sql("CASE WHEN {} THEN {} END", join(" OR ", [sql("{} IS NOT NULL", k) for k in keys]), key)
     value = encode(value_side(source), values)
-    ts = rowtime(source, registry)
     return sql(
-        "(SELECT seq, sub, {} AS ts, {} AS key, CASE WHEN NOT vnull THEN {} END AS value, hdr FROM {})",
-        sql("CASE WHEN vnull THEN ts ELSE {} END", ts) if ts is not None else ident("ts"),
-        key,
-        value,
-        batch,
+        "(SELECT seq, sub, ts, {} AS key, CASE WHEN NOT vnull THEN {} END AS value, hdr FROM {})", key, value, batch
     )
+
+
+def timed(program: Program, query_id: str, source: DataSource, registry: Registry) -> Program:
+    """Let a program take the time of its output from the sink's TIMESTAMP column; a record without one is an error."""
+    ts = rowtime(source, registry)
+    if ts is None:
+        return program
+    names = Names(query_id)
+    target = names.temp("timed")
+    tried = names.temp("timed_try")
+    message = f"Failed to extract timestamp from row: column {source.timestamp.column if source.timestamp else ''}"
+    statements = (
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT * REPLACE (CASE WHEN vnull THEN ts ELSE {} END AS ts) FROM {}",
+            tried,
+            ts,
+            program.output,
+        ),
+        log_errors(names, tried, sql("ts IS NULL OR ts < 0"), message),
+        sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM {} WHERE ts >= 0", target, tried),
+    )
+    return replace(program, statements=(*program.statements, *statements), output=target)
 
 
 def materialized(query_id: str, shape: BatchShape) -> StateTable:
@@ -71,19 +92,19 @@ class Sink:
     """The end of a persistent query."""
 
     def __init__(
-        self, query_id: str, source: DataSource, shape: BatchShape, topics: Topics, registry: Registry
+        self, query_id: str, source: DataSource, shape: BatchShape, topics: Topics, *, key_made: bool = False
     ) -> None:
         self.source = source
         self._shape = shape
         self._topics = topics
-        self._registry = registry
+        self._key_made = key_made
         self.table = materialized(query_id, shape) if source.is_table else None
 
     def write(self, store: Store, output: Sql) -> int:
         """Append an output batch to the topic and return how many records it had."""
         if self.table is not None:
             self._materialize(store, self.table, output)
-        return self._topics.append(store, self.source.topic, encoded(self.source, output, self._registry))
+        return self._topics.append(store, self.source.topic, encoded(self.source, output, key_made=self._key_made))
 
     def _materialize(self, store: Store, table: StateTable, output: Sql) -> None:
         keys = self._shape.key_columns() + ([ident("ws")] if self._shape.windowed else [])
@@ -98,6 +119,4 @@ class Sink:
             output,
             join(", ", keys),
         )
-        store.execute(
-            sql("INSERT INTO {} SELECT {} FROM ({}) WHERE NOT vnull", table.name, table.column_names, last)
-        )
+        store.execute(sql("INSERT INTO {} SELECT {} FROM ({}) WHERE NOT vnull", table.name, table.column_names, last))

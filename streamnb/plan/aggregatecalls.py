@@ -24,12 +24,12 @@ def plan_calls(calls: Sequence[ast.Call], relation: Relation, env: Env) -> list[
     """
     planned = [_plan_call(call, relation, env) for call in calls]
     if relation.is_table():
-        names = sorted({c.name for c in calls if not aggregate_functions()[c.name].undoable})
+        names = list(dict.fromkeys(c.name for c in calls if not aggregate_functions()[c.name].undoable))
         if names:
             listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
             raise KsqlStatementError(
-                f"The aggregation function{'s' if len(names) > 1 else ''} {listed} cannot be applied to a table source, "
-                "only to a stream source.",
+                f"The aggregation function{'s' if len(names) > 1 else ''} {listed} cannot be applied to a table "
+                "source, only to a stream source.",
                 hint="these functions cannot undo an old row; aggregate a stream instead.",
                 span=calls[0].span,
             )

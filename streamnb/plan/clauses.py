@@ -45,7 +45,7 @@ class RelationScope:
     def resolve(self, ref: ast.ColumnRef) -> TypedColumn:
         """Resolve a column. Raises: KsqlStatementError naming the clause."""
         entry = self.relation.entry(ref, self.clause)
-        label = f"{ref.source}.{ref.name}" if ref.source else ref.name
+        label = entry.label or (f"{ref.source}.{ref.name}" if ref.source else ref.name)
         return TypedColumn(column=entry.internal, type=entry.type, label=label)
 
 

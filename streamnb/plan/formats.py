@@ -56,10 +56,12 @@ def key_format(
     """
     check_no_maps(columns)
     chosen = _chosen("KEY", properties)
-    if chosen is not None and not columns and "KEY_FORMAT" in properties and chosen != "NONE" and inherited is not None:
-        raise KsqlStatementError("Key format specified for stream without key columns.", span=properties.span("KEY_FORMAT"))
+    if chosen not in (None, "NONE") and not columns and "KEY_FORMAT" in properties and inherited is not None:
+        raise KsqlStatementError(
+            "Key format specified for stream without key columns.", span=properties.span("KEY_FORMAT")
+        )
     delimiter = properties.delimiter("KEY_DELIMITER")
-    if chosen is None and inherited is not None and inherited.schema.key:
+    if chosen is None and inherited is not None and inherited.key_format.name != "NONE":
         chosen = inherited.key_format.name
         delimiter = delimiter or inherited.key_format.delimiter
     if chosen is None:
@@ -92,7 +94,9 @@ def value_format(
             )
         chosen = _named(default, properties, "VALUE_FORMAT")
     if chosen == "NONE":
-        raise KsqlStatementError("The 'NONE' format can not be used as a value format", span=properties.span("VALUE_FORMAT"))
+        raise KsqlStatementError(
+            "The 'NONE' format can not be used as a value format", span=properties.span("VALUE_FORMAT")
+        )
     _check_columns("Value", chosen, columns, "")
     return FormatSpec(chosen, delimiter, _wrapping(chosen, columns, properties, config))
 
@@ -101,7 +105,7 @@ def _wrapping(name: str, columns: Sequence[Column], properties: Properties, conf
     """Decide whether a single value column is wrapped in a record."""
     explicit = properties.boolean("WRAP_SINGLE_VALUE")
     if explicit is not None:
-        if name == "KAFKA" and explicit or name == "DELIMITED" and explicit:
+        if (name == "KAFKA" and explicit) or (name == "DELIMITED" and explicit):
             raise KsqlStatementError(
                 f"Format '{name}' does not support 'WRAP_SINGLE_VALUE' set to '{str(explicit).lower()}'.",
                 span=properties.span("WRAP_SINGLE_VALUE"),
@@ -121,8 +125,9 @@ def check_no_maps(columns: Sequence[Column]) -> None:
     for column in columns:
         if _contains_map(column.type):
             raise KsqlStatementError(
-                "Map keys, including types that contain maps, are not supported as they may lead to unexpected behavior "
-                f"due to inconsistent serialization. Key column name: `{column.name}`. Column type: {column.type}. "
+                "Map keys, including types that contain maps, are not supported as they may lead to unexpected "
+                f"behavior due to inconsistent serialization. Key column name: `{column.name}`. Column type: "
+                f"{column.type}. "
                 "See https://github.com/confluentinc/ksql/issues/6621 for more."
             )
 
@@ -187,5 +192,3 @@ def check_source_formats(sources: Sequence[DataSource], what: str) -> None:
         raise KsqlStatementError(
             f"Source(s) {', '.join(bad)} are using the 'KAFKA' value format. This format does not yet support {what}."
         )
-
-

@@ -13,7 +13,7 @@ from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.formats import check_no_maps, check_source_formats
 from streamnb.plan.logical import Aggregate, AggregateCall, PlanNode, Project, QueryPlan, WindowSpec
-from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
+from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, unqualified, untyped
 from streamnb.plan.relations import Entry, Relation, column_refs, rewrite
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import BIGINT, Column, SqlType
@@ -103,9 +103,7 @@ class _Grouping:
             if ref.name in _BOUNDS and self.windowed:
                 raise _bounds_misplaced(ref)
         if any(True for _ in _aggregate_calls(arg)):
-            raise KsqlStatementError(
-                f"Aggregate functions can not be nested: {format_expression(call)}", span=arg.span
-            )
+            raise KsqlStatementError(f"Aggregate functions can not be nested: {format_expression(call)}", span=arg.span)
         return self.relation.canonical(arg, clause)
 
 
@@ -123,7 +121,8 @@ def plan_aggregation(query: ast.Query, relation: Relation, context: QueryContext
     items = expand_items(query, relation, lambda e: type_expression(e, scope, context.env).type)
     rewritten = [grouping.over_output(i.expression, "SELECT") for i in items]
     having = grouping.over_output(query.having, "HAVING") if query.having is not None else None
-    _check_plain(items, rewritten, query.having, having)
+    _check_plain(items, rewritten, query.having, having, scope, context.env)
+    _check_group_by(query, context)
     group = [_type_group(e, relation, context.env) for e in query.group_by]
     group_types = [_group_type(t) for t in group]
     if not grouping.calls and context.persistent:
@@ -133,7 +132,7 @@ def plan_aggregation(query: ast.Query, relation: Relation, context: QueryContext
             span=query.span,
         )
     calls = plan_calls(grouping.calls, relation, context.env)
-    output = _output_relation(relation, group_types, calls, grouping.windowed)
+    output = _output_relation(relation, group_types, calls, grouping)
     node = Aggregate(
         keys=tuple(group_types),
         values=tuple(c.aggregate.result_type for c in calls),
@@ -146,7 +145,8 @@ def plan_aggregation(query: ast.Query, relation: Relation, context: QueryContext
         having=type_predicate(having, output, "HAVING", context.env) if having is not None else None,
         emit_final=query.emit == "FINAL",
     )
-    return _project(query, relation, replace(output, node=node), list(zip(items, rewritten, strict=True)), grouping, context)
+    pairs = list(zip(items, rewritten, strict=True))
+    return _project(query, relation, replace(output, node=node), pairs, grouping, context)
 
 
 def _check_grouping(query: ast.Query, relation: Relation, context: QueryContext) -> None:
@@ -165,6 +165,10 @@ def _check_grouping(query: ast.Query, relation: Relation, context: QueryContext)
             "instead.",
             hint="write CREATE TABLE instead of CREATE STREAM.",
         )
+
+
+def _check_group_by(query: ast.Query, context: QueryContext) -> None:
+    """Refuse aggregates without GROUP BY in a persistent query."""
     if not query.group_by and context.persistent:
         names = [_shown_call(c) for i in query.items for c in _aggregate_calls(i)]
         raise KsqlStatementError(
@@ -176,7 +180,7 @@ def _check_grouping(query: ast.Query, relation: Relation, context: QueryContext)
 
 
 def _shown_call(call: ast.Call) -> str:
-    if call.args and isinstance(call.args[0], ast.Star) or not call.args:
+    if (call.args and isinstance(call.args[0], ast.Star)) or not call.args:
         return f"{call.name}(ROWTIME)"
     return format_expression(call)
 
@@ -186,11 +190,17 @@ def _check_plain(
     rewritten: Sequence[ast.Expression],
     having_before: ast.Expression | None,
     having: ast.Expression | None,
+    scope: RelationScope,
+    env: Env,
 ) -> None:
     """Refuse columns that are neither grouped nor aggregated."""
     bad = [i for i, e in zip(items, rewritten, strict=True) if any(not r.name.startswith("#") for r in column_refs(e))]
+    for item in bad:
+        if not any(True for _ in _aggregate_calls(item.expression)):
+            type_expression(item.expression, scope, env)  # an unknown function is reported as such
     if bad:
-        shown = ", ".join(format_expression(i.expression) for i in bad)
+        prefixed = scope.relation.prefixed
+        shown = ", ".join(format_expression(i.expression) if prefixed else unqualified(i.expression) for i in bad)
         raise KsqlStatementError(
             f"Non-aggregate SELECT expression(s) not part of GROUP BY: {shown}\n"
             "Either add the column(s) to the GROUP BY or remove them from the SELECT.",
@@ -218,13 +228,17 @@ def _group_type(typed: Typed) -> SqlType:
 
 
 def _output_relation(
-    relation: Relation, keys: Sequence[SqlType], calls: Sequence[AggregateCall], windowed: bool
+    relation: Relation, keys: Sequence[SqlType], calls: Sequence[AggregateCall], grouping: _Grouping
 ) -> Relation:
     """Describe the aggregation's output, whose columns are named ``#k0``, ``#v0``, ``#ws`` and ``#we``."""
     source = relation.sources[0].name
-    entries = [Entry(source, f"#k{i}", f"k{i}", t) for i, t in enumerate(keys)]
-    entries += [Entry(source, f"#v{i}", f"v{i}", c.aggregate.result_type) for i, c in enumerate(calls)]
-    if windowed:
+    shown = [unqualified(e, prefixed=relation.prefixed) for e in (*grouping.group, *grouping.calls)]
+    entries = [Entry(source, f"#k{i}", f"k{i}", t, label=shown[i]) for i, t in enumerate(keys)]
+    entries += [
+        Entry(source, f"#v{i}", f"v{i}", c.aggregate.result_type, label=shown[len(keys) + i])
+        for i, c in enumerate(calls)
+    ]
+    if grouping.windowed:
         entries += [Entry(source, "#ws", "ws", BIGINT), Entry(source, "#we", "we", BIGINT)]
     return replace(relation, entries=tuple(entries), keys=(), prefixed=False, synthetic_key=False)
 
@@ -235,14 +249,13 @@ def window_spec(window: ast.Window, *, final: bool) -> WindowSpec:
     Without GRACE PERIOD the grace is what is left of 24 hours, and 0 for EMIT FINAL (source: ksqlDB's tests).
     """
     size = window.size.ms
-    if window.grace is not None:
-        grace = window.grace.ms
-    else:
-        grace = 0 if final else max(DAY_MS - size, 0)
+    default_grace = 0 if final else max(DAY_MS - size, 0)
+    grace = window.grace.ms if window.grace is not None else default_grace
     retention = window.retention.ms if window.retention is not None else size + grace
     if retention < size + grace:
         raise KsqlStatementError(
-            f"Retention period {retention} ms must be at least the window size plus the grace period ({size + grace} ms).",
+            f"Retention period {retention} ms must be at least the window size plus the grace period "
+            f"({size + grace} ms).",
             span=window.span,
         )
     advance = window.advance.ms if window.advance is not None else size
@@ -268,7 +281,8 @@ def _project(
     node = output.node
     key_exprs: list[Typed] = [TypedColumn(column=f"k{i}", type=t, label=f"k{i}") for i, t in enumerate(node.keys)]
     if context.persistent:
-        rule = KeyRule(tuple((e,) for e in grouping.group), "grouping expression", of_group=True)
+        candidates = tuple((e,) for e in grouping.group)
+        rule = KeyRule(candidates, "grouping expression", of_group=True, unqualified=not source.prefixed)
         canonical = [_group_canonical(e, grouping) for _, e in items]
         key_items, _ = split_items([i for i, _ in items], canonical, rule, context.sink)
         values = [(i, type_expression(e, scope, context.env)) for i, e in items if i not in key_items]
@@ -298,5 +312,3 @@ def _group_canonical(expression: ast.Expression, grouping: _Grouping) -> ast.Exp
     if isinstance(expression, ast.ColumnRef) and expression.name.startswith("#k"):
         return grouping.group[int(expression.name[2:])]
     return expression
-
-

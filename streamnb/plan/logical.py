@@ -28,6 +28,7 @@ __all__ = [
     "Scan",
     "WindowSpec",
     "children",
+    "makes_key",
 ]
 
 
@@ -59,11 +60,16 @@ class Filter(PlanNode):
 
 @dataclass(frozen=True)
 class Project(PlanNode):
-    """Compute new key and value columns. A null value stays null; its key is computed from null columns."""
+    """Compute new key and value columns. A null value stays null.
+
+    ``partitioned`` tells that PARTITION BY makes a new key: a part of it that reads more than the old key is null
+    where the value is null.
+    """
 
     input: PlanNode
     key_exprs: tuple[Typed, ...]
     value_exprs: tuple[Typed, ...]
+    partitioned: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,13 @@ class QueryPlan:
     scans: tuple[DataSource, ...]
     limit: int | None = None
     emit: str | None = None
+
+
+def makes_key(node: PlanNode) -> bool:
+    """Tell whether the key of a plan's result is computed, so that none of its records lacks one."""
+    if isinstance(node, Aggregate) or (isinstance(node, Project) and node.partitioned):
+        return True
+    return isinstance(node, Project | Filter | FlatMap) and makes_key(node.input)
 
 
 def children(node: PlanNode) -> tuple[PlanNode, ...]:

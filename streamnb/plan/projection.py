@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamnb.errors import KsqlStatementError, Span
-from streamnb.plan.relations import Relation
+from streamnb.plan.relations import Relation, rewrite
 from streamnb.plan.sources import RESERVED_COLUMNS
 from streamnb.plan.typed import Typed
 from streamnb.schema import Column, Struct
 from streamnb.sql import ast
 from streamnb.sql.printer import format_expression
 
-__all__ = ["Item", "KeyRule", "expand_items", "split_items"]
+__all__ = ["Item", "KeyRule", "check_aliases", "check_names", "expand_items", "split_items", "unqualified", "untyped"]
 
 MISSING_KEY = "Key missing from projection (ie, SELECT). See https://cnfl.io/2LV7ouS."
 
@@ -35,30 +35,65 @@ def expand_items(query: ast.Query, relation: Relation, struct_type: object, *, w
     bounds of a windowed source behind the key, as push queries show them.
     """
     items: list[Item] = []
-    unnamed = 0
+    names = _Names(relation)
     for item in query.items:
-        if isinstance(item, ast.Star):
+        if isinstance(item, ast.Star) and query.partition_by and not _by_null(query):
+            items += _expand_repartitioned(item, query, relation, names)
+        elif isinstance(item, ast.Star):
             items += _expand_star(item, relation, with_bounds)
         elif isinstance(item, ast.StructStar):
             items += _expand_struct(item, struct_type)
         else:
-            name = item.alias or _default_name(item.expression, relation)
-            if name is None:
-                name = f"KSQL_COL_{unnamed}"
-                unnamed += 1
-            items.append(Item(name, item.expression, item.alias is not None, item.span))
+            items.append(
+                Item(item.alias or names.of(item.expression), item.expression, item.alias is not None, item.span)
+            )
     return items
 
 
-def _default_name(expression: ast.Expression, relation: Relation) -> str | None:
-    if isinstance(expression, ast.ColumnRef):
-        if relation.prefixed and expression.source is not None:
-            ambiguous = sum(e.name == expression.name for e in relation.entries) > 1
-            return f"{expression.source}_{expression.name}" if ambiguous else expression.name
-        return expression.name
-    if isinstance(expression, ast.FieldRef):
-        return expression.name
-    return None
+class _Names:
+    """Names the columns of a select list that have no alias, unlike the columns of the sources.
+
+    Source: ksqlDB numbers the unnamed ones from 0 (KSQL_COL_0), and repeated names of struct fields from 1 (CITY_1).
+    """
+
+    def __init__(self, relation: Relation) -> None:
+        self._relation = relation
+        self._taken = {e.name for e in relation.entries}
+        self._used: dict[str, int] = {}
+
+    def of(self, expression: ast.Expression) -> str:
+        """Name an expression."""
+        if isinstance(expression, ast.ColumnRef):
+            return self._of_column(expression)
+        base, first = (expression.name, "") if isinstance(expression, ast.FieldRef) else ("KSQL_COL", "_0")
+        number = self._used.get(base, 0)
+        name = f"{base}{first if number == 0 else f'_{number}'}"
+        while name in self._taken:
+            number += 1
+            name = f"{base}_{number}"
+        self._used[base] = number + 1
+        return name
+
+    def _of_column(self, ref: ast.ColumnRef) -> str:
+        if self._relation.prefixed and ref.source is not None:
+            ambiguous = sum(e.name == ref.name for e in self._relation.entries) > 1
+            return f"{ref.source}_{ref.name}" if ambiguous else ref.name
+        return ref.name
+
+
+def _by_null(query: ast.Query) -> bool:
+    return isinstance(query.partition_by[0], ast.NullLiteral)
+
+
+def _expand_repartitioned(star: ast.Star, query: ast.Query, relation: Relation, names: _Names) -> list[Item]:
+    """Expand a star over a stream that gets a new key: the new key, the other columns, the old key last."""
+    by = [relation.canonical(e, "PARTITION BY") for e in query.partition_by]
+    kept = _expand_star(star, relation, False)
+    known = {item.expression: item.name for item in kept}
+    keys = [Item(known.get(e) or names.of(e), e, False, star.span) for e in by]
+    rest = [item for item in kept if item.expression not in by]
+    old = [i for i in rest if not relation.prefixed and any(i.expression in refs for refs in relation.keys)]
+    return keys + [item for item in rest if item not in old] + old
 
 
 def _expand_star(star: ast.Star, relation: Relation, with_bounds: bool) -> list[Item]:
@@ -87,9 +122,7 @@ def _expand_struct(item: ast.StructStar, struct_type: object) -> list[Item]:
         raise KsqlStatementError(
             f"Cannot use '->*' on a non-struct expression: {format_expression(item.base)} ({type_})", span=item.span
         )
-    return [
-        Item(f.name, ast.FieldRef(item.base, f.name, span=item.span), False, item.span) for f in type_.fields
-    ]
+    return [Item(f.name, ast.FieldRef(item.base, f.name, span=item.span), False, item.span) for f in type_.fields]
 
 
 @dataclass(frozen=True)
@@ -98,13 +131,15 @@ class KeyRule:
 
     ``candidates`` lists, for each key column, the canonical expressions that may stand for it in the projection;
     ``noun`` words the error when one is missing (``key column``, ``grouping expression``, ...), and ``note`` ends it;
-    ``of_join`` tells that internal names are prefixed; ``foreign_of`` is the left table of a foreign-key join.
+    ``of_join`` tells that internal names are prefixed; ``unqualified`` that messages name columns without their
+    source; ``foreign_of`` is the left table of a foreign-key join.
     """
 
     candidates: tuple[tuple[ast.Expression, ...], ...]
     noun: str
     of_group: bool = False
     of_join: bool = False
+    unqualified: bool = False
     note: str = ""
     foreign_of: str = ""
 
@@ -130,7 +165,7 @@ def split_items(
         keys.append(items[places[0]])
         used.add(places[0])
     if missing:
-        raise _missing_key(missing, rule, sink)
+        raise _missing_key(missing if rule.of_group or rule.foreign_of else rule.candidates, rule, sink)
     return keys, [item for i, item in enumerate(items) if i not in used]
 
 
@@ -177,12 +212,13 @@ def _missing_foreign(missing: Sequence[Sequence[ast.Expression]], rule: KeyRule,
 def _missing_key(missing: Sequence[Sequence[ast.Expression]], rule: KeyRule, sink: str) -> KsqlStatementError:
     if rule.foreign_of:
         return _missing_foreign(missing, rule, sink)
+    show = unqualified if rule.unqualified else format_expression
     if len(missing) == 1:
-        names = [format_expression(e) for e in missing[0]]
+        names = [show(e) for e in missing[0]]
         shown = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
         example = names[0]
     else:
-        names = [format_expression(options[0]) for options in missing]
+        names = [show(options[0]) for options in missing]
         shown = f"{', '.join(names[:-1])} and {names[-1]}"
         example = ", ".join(names)
     noun = rule.noun + ("s" if len(names) > 1 else "")
@@ -194,14 +230,50 @@ def _missing_key(missing: Sequence[Sequence[ast.Expression]], rule: KeyRule, sin
     )
 
 
-def check_names(keys: Sequence[Column], values: Sequence[Column], *, persistent: bool) -> None:
-    """Refuse reserved and duplicate names. Raises: KsqlStatementError."""
-    for column in (*keys, *values):
-        if persistent and column.name in RESERVED_COLUMNS:
+def unqualified(expression: ast.Expression, *, prefixed: bool = False) -> str:
+    """Write an expression with its columns named without their source, or, behind a join, with it as a prefix."""
+
+    def bare(node: ast.Expression) -> ast.Expression | None:
+        if not isinstance(node, ast.ColumnRef):
+            return None
+        name = f"{node.source}_{node.name}" if prefixed and node.source else node.name
+        return replace(node, name=name, source=None)
+
+    return format_expression(rewrite(expression, bare))
+
+
+def check_aliases(query: ast.Query) -> None:
+    """Refuse names of pseudo columns for the columns of a sink. Raises: KsqlStatementError."""
+    for item in query.items:
+        if query.joins or not isinstance(item, ast.SelectItem):
+            continue
+        if item.alias in RESERVED_COLUMNS:
             raise KsqlStatementError(
-                f"Reserved column name in select: `{column.name}`. Please remove or alias the column.",
-                hint=f"write {column.name} AS another name.",
+                f"`{item.alias}` is a reserved column name. You cannot use it as an alias for a column.",
+                hint="choose another name.",
+                span=item.span,
             )
+        own = item.expression
+        if isinstance(own, ast.ColumnRef) and item.alias is None and own.name in RESERVED_COLUMNS:
+            raise _reserved(own.name, item.span)
+
+
+def _reserved(name: str, span: Span | None = None) -> KsqlStatementError:
+    return KsqlStatementError(
+        f"Reserved column name in select: `{name}`. Please remove or alias the column.",
+        hint=f"write {name} AS another name.",
+        span=span,
+    )
+
+
+def check_names(keys: Sequence[Column], values: Sequence[Column], *, persistent: bool, by_star: bool = False) -> None:
+    """Refuse reserved and duplicate names; ``by_star`` lets a key that a star named have any.
+
+    Raises: KsqlStatementError.
+    """
+    for column in values if by_star else (*keys, *values):
+        if persistent and column.name in RESERVED_COLUMNS:
+            raise _reserved(column.name)
     if not persistent:
         return
     seen: set[str] = set()

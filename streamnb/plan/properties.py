@@ -78,7 +78,8 @@ class Properties:
         try:
             return int(text)
         except ValueError:
-            raise self._invalid(name, f"Invalid value {text} for configuration {name}: Not a number of type INT") from None
+            message = f"Invalid value {text} for configuration {name}: Not a number of type INT"
+            raise self._invalid(name, message) from None
 
     def boolean(self, name: str) -> bool | None:
         """Read TRUE or FALSE. Raises: KsqlStatementError when the value is neither."""
@@ -86,7 +87,8 @@ class Properties:
         if text is None:
             return None
         if text.lower() not in ("true", "false"):
-            raise self._invalid(name, f"Invalid value {text} for configuration {name}: Expected value to be either true or false")
+            message = f"Invalid value {text} for configuration {name}: Expected value to be either true or false"
+            raise self._invalid(name, message)
         return text.lower() == "true"
 
     def duration_ms(self, name: str) -> int | None:
@@ -97,7 +99,10 @@ class Properties:
         parts = text.upper().split()
         problem = None
         if len(parts) != 2:
-            problem = f"Invalid duration: '{text}'. Expected duration specified in the form <number> <unit>, e.g. '30 SECONDS'"
+            problem = (
+                f"Invalid duration: '{text}'. Expected duration specified in the form <number> <unit>, "
+                "e.g. '30 SECONDS'"
+            )
         elif not parts[0].isdigit():
             problem = f"Invalid duration: '{text}'. Not numeric: '{parts[0]}'"
         elif parts[1] not in _UNITS:
@@ -119,8 +124,8 @@ class Properties:
         if not text.strip():
             raise self._invalid(
                 name,
-                f"Failed to prepare statement: Configuration {name} is invalid: Delimiter cannot be empty, if you meant "
-                "to have a tab or space for delimiter, please use the special values 'TAB' or 'SPACE'"
+                f"Failed to prepare statement: Configuration {name} is invalid: Delimiter cannot be empty, if you "
+                "meant to have a tab or space for delimiter, please use the special values 'TAB' or 'SPACE'"
                 "\nExample valid value: ';'",
             )
         if len(text) != 1:

@@ -12,7 +12,7 @@ from streamnb.plan.formats import check_no_maps
 from streamnb.plan.grouping import is_aggregation, plan_aggregation
 from streamnb.plan.joins import plan_from
 from streamnb.plan.logical import Filter, PlanNode, Project, QueryPlan
-from streamnb.plan.projection import Item, KeyRule, check_names, expand_items, split_items, untyped
+from streamnb.plan.projection import Item, KeyRule, check_aliases, check_names, expand_items, split_items, untyped
 from streamnb.plan.relations import Relation
 from streamnb.plan.tablefunctions import plan_table_functions
 from streamnb.plan.typed import Typed, TypedColumn
@@ -33,6 +33,8 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
     Raises: KsqlStatementError and its kin, with ksqlDB's wording and the span of the place.
     """
     relation = plan_from(query, context.catalog, context.env)
+    if context.persistent:
+        check_aliases(query)
     _check_clauses(query, relation, context)
     if query.where is not None:
         predicate = type_predicate(query.where, relation, "WHERE", context.env)
@@ -66,20 +68,22 @@ def _plan_projection(query: ast.Query, relation: Relation, context: QueryContext
     """Plan the select list of a query without aggregation."""
     scope = RelationScope(relation, "SELECT")
     bounds = not context.persistent and relation.node.windowed
-    items = expand_items(
-        query, relation, lambda e: type_expression(e, scope, context.env).type, with_bounds=bounds
-    )
+    items = expand_items(query, relation, lambda e: type_expression(e, scope, context.env).type, with_bounds=bounds)
     canonical = [relation.canonical(i.expression, "SELECT") for i in items]
     if not context.persistent:
         return _transient(query, relation, items, context)
+    typed = {id(i): type_item(i.expression, scope, context.env) for i in items}
     rule, key_exprs = _key_rule(query, relation, context)
+    if _key_may_go(query, relation, context) and not all(set(r) & set(canonical) for r in rule.candidates):
+        rule, key_exprs = KeyRule((), rule.noun), []
     key_items, value_items = split_items(items, canonical, rule, context.sink)
-    typed_values = [(i, type_item(i.expression, scope, context.env)) for i in value_items]
+    typed_values = [(i, typed[id(i)]) for i in value_items]
     untyped(typed_values)
     keys = tuple(Column(item.name, _known(typed)) for item, typed in zip(key_items, key_exprs, strict=True))
     values = tuple(Column(item.name, _known(typed)) for item, typed in typed_values)
     check_no_maps(keys)
-    check_names(keys, values, persistent=True)
+    by_star = bool(query.partition_by) and any(isinstance(i, ast.Star) for i in query.items)
+    check_names(keys, values, persistent=True, by_star=by_star)
     node: PlanNode = Project(
         keys=tuple(c.type for c in keys),
         values=tuple(c.type for c in values),
@@ -88,8 +92,15 @@ def _plan_projection(query: ast.Query, relation: Relation, context: QueryContext
         input=relation.node,
         key_exprs=tuple(key_exprs),
         value_exprs=tuple(t for _, t in typed_values),
+        partitioned=bool(query.partition_by),
     )
     return QueryPlan(node, keys, values, (), relation.sources, query.limit, query.emit)
+
+
+def _key_may_go(query: ast.Query, relation: Relation, context: QueryContext) -> bool:
+    """Tell whether a stream whose key is not selected has no key: so ksqlDB's new planner has it."""
+    enabled = context.env.config.get("ksql.new.query.planner.enabled", "false").lower() == "true"
+    return enabled and not (relation.is_table() or relation.prefixed or query.partition_by)
 
 
 def type_item(expression: ast.Expression, scope: RelationScope, env: Env) -> Typed:
@@ -112,7 +123,15 @@ def _key_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tu
     ]
     noun = "join expression" if relation.prefixed else "key column"
     note = SYNTHETIC_KEY.format(relation.keys[0][0].name) if relation.synthetic_key else ""
-    return KeyRule(relation.keys, noun, of_join=relation.prefixed, note=note, foreign_of=relation.foreign_of), exprs
+    rule = KeyRule(
+        relation.keys,
+        noun,
+        of_join=relation.prefixed,
+        unqualified=not relation.prefixed,
+        note=note,
+        foreign_of=relation.foreign_of,
+    )
+    return rule, exprs
 
 
 def _partition_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tuple[KeyRule, list[Typed]]:
@@ -132,16 +151,16 @@ def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], cont
     """Plan a push or pull query: the node keeps its key, and every selected column is a value column."""
     node = relation.node
     if query.partition_by:
-        raise KsqlStatementError(
-            "PARTITION BY is only supported in persistent queries.", span=query.partition_by[0].span
-        ) if context.kind == "PULL" else KsqlStatementError("Push queries do not support PARTITION BY clauses.")
+        raise (
+            KsqlStatementError("PARTITION BY is only supported in persistent queries.", span=query.partition_by[0].span)
+            if context.kind == "PULL"
+            else KsqlStatementError("Push queries do not support PARTITION BY clauses.")
+        )
     scope = RelationScope(relation, "SELECT")
     typed = [(i, type_item(i.expression, scope, context.env)) for i in items]
     untyped(typed)
     columns = tuple(Column(i.name, _known(t)) for i, t in typed)
-    keys = tuple(
-        TypedColumn(column=f"k{i}", type=type_, label=f"k{i}") for i, type_ in enumerate(node.keys)
-    )
+    keys = tuple(TypedColumn(column=f"k{i}", type=type_, label=f"k{i}") for i, type_ in enumerate(node.keys))
     project = Project(
         keys=node.keys,
         values=tuple(c.type for c in columns),
@@ -153,5 +172,3 @@ def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], cont
     )
     order = tuple((c, f"v{i}") for i, c in enumerate(columns))
     return QueryPlan(project, (), columns, order, relation.sources, query.limit, query.emit)
-
-

@@ -32,13 +32,14 @@ PSEUDO_COLUMNS = ("ROWTIME", "ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOW
 
 @dataclass(frozen=True)
 class Entry:
-    """A column that expressions can name. ``system`` columns take no part in ``*``."""
+    """A column that expressions can name. ``system`` columns take no part in ``*``; ``label`` names it in messages."""
 
     source: str
     name: str
     internal: str
     type: SqlType
     system: bool = False
+    label: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from streamnb.catalog import Catalog, DataSource, KeyWindow
+from streamnb.catalog import Catalog, DataSource, FormatSpec, KeyWindow
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.plan.clauses import QueryContext
 from streamnb.plan.expressions import Env, coerce
@@ -37,6 +37,7 @@ def plan_create_as(statement: ast.CreateAs, catalog: Catalog, env: Env, text: st
     schema = Schema(plan.key_columns, plan.value_columns)
     left = plan.scans[0]
     prefix = env.config.get("ksql.output.topic.name.prefix", "")
+    by_null = any(isinstance(e, ast.NullLiteral) for e in statement.query.partition_by)
     keys = key_format(schema.key, properties, env.config, left)
     values = value_format(schema.value, properties, env.config, left)
     sink = DataSource(
@@ -44,7 +45,7 @@ def plan_create_as(statement: ast.CreateAs, catalog: Catalog, env: Env, text: st
         kind=statement.kind,
         schema=schema,
         topic=properties.text("KAFKA_TOPIC") or prefix + statement.name,
-        key_format=keys,
+        key_format=FormatSpec("NONE") if by_null else keys,
         value_format=values,
         partitions=properties.integer("PARTITIONS") or _configured(env, "ksql.sink.partitions") or left.partitions,
         replicas=properties.integer("REPLICAS") or _configured(env, "ksql.sink.replicas") or left.replicas,
@@ -108,9 +109,7 @@ def plan_insert_select(statement: ast.InsertInto, catalog: Catalog, env: Env) ->
     if target.read_only:
         raise KsqlError(f"Cannot insert into read-only stream: {target.name}", span=statement.span)
     if target.schema.headers:
-        raise KsqlError(
-            f"Cannot insert into {target.name} because it has header columns", span=statement.span
-        )
+        raise KsqlError(f"Cannot insert into {target.name} because it has header columns", span=statement.span)
     plan = plan_query(statement.query, QueryContext(catalog, env, "INSERT", statement.target))
     return PersistentPlan(_fit(plan, target), target)
 

@@ -23,11 +23,6 @@ def plan_source(statement: ast.CreateSource, env: Env, text: str) -> DataSource:
     """
     schema = declared_schema(statement.kind, statement.columns, env)
     properties = Properties(statement.properties, "source")
-    if not schema.value and not schema.key:
-        raise KsqlStatementError(
-            "The statement does not define any columns.",
-            hint="name the columns; reading them from a schema registry is not available yet.",
-        )
     if statement.kind == "TABLE" and not schema.key:
         raise KsqlStatementError(
             "Tables require a PRIMARY KEY. Please define the PRIMARY KEY.",
@@ -38,18 +33,25 @@ def plan_source(statement: ast.CreateSource, env: Env, text: str) -> DataSource:
     topic = properties.text("KAFKA_TOPIC")
     if topic is None:
         raise KsqlStatementError(
-            "Missing required property \"KAFKA_TOPIC\" which has no default value.",
+            'Missing required property "KAFKA_TOPIC" which has no default value.',
             summary="the WITH clause has no KAFKA_TOPIC",
             hint="add KAFKA_TOPIC='...' to the WITH clause.",
             span=statement.span,
+        )
+    keys = key_format(schema.key, properties, env.config)
+    values = value_format(schema.value, properties, env.config)
+    if not schema.value and not schema.key:
+        raise KsqlStatementError(
+            "The statement does not define any columns.",
+            hint="name the columns; reading them from a schema registry is not available yet.",
         )
     return DataSource(
         name=statement.name,
         kind=statement.kind,
         schema=schema,
         topic=topic,
-        key_format=key_format(schema.key, properties, env.config),
-        value_format=value_format(schema.value, properties, env.config),
+        key_format=keys,
+        value_format=values,
         partitions=properties.integer("PARTITIONS") or 1,
         replicas=properties.integer("REPLICAS") or 1,
         timestamp=timestamp_column(properties, schema),
@@ -67,7 +69,8 @@ def declared_schema(kind: str, columns: tuple[ast.ColumnDef, ...], env: Env) -> 
     for column in columns:
         if column.name in RESERVED_COLUMNS:
             raise KsqlStatementError(
-                f"'{column.name}' is a reserved column name. You cannot use it as a name for a column.", span=column.span
+                f"'{column.name}' is a reserved column name. You cannot use it as a name for a column.",
+                span=column.span,
             )
         type_ = resolve_type(column.type, env)
         if column.constraint == "HEADERS":
@@ -87,8 +90,7 @@ def _check_key_word(kind: str, column: ast.ColumnDef) -> None:
     wanted = "PRIMARY KEY" if kind == "TABLE" else "KEY"
     if column.constraint != wanted:
         raise ParseFailedError(
-            f"Column `{column.name}` is a '{column.constraint}' column: please use "
-            f"'{wanted}' for {kind.lower()}s.",
+            f"Column `{column.name}` is a '{column.constraint}' column: please use '{wanted}' for {kind.lower()}s.",
             summary=f"column {column.name} of a {kind.lower()} cannot be {column.constraint}",
             hint=f"write {wanted} instead.",
             span=column.span,
@@ -125,9 +127,11 @@ def timestamp_column(properties: Properties, schema: Schema) -> TimestampColumn 
             hint=f"columns: {', '.join(c.name for c in schema.columns())}.",
             span=properties.span("TIMESTAMP"),
         )
-    if not (column.type in (BIGINT, TIMESTAMP) and pattern is None or column.type == STRING and pattern is not None):
+    fits = column.type in (BIGINT, TIMESTAMP) if pattern is None else column.type == STRING
+    if not fits:
         raise KsqlError(
-            f"Timestamp column, `{name}`, should be LONG(INT64), TIMESTAMP, or a String with a timestamp_format specified",
+            f"Timestamp column, `{name}`, should be LONG(INT64), TIMESTAMP, or a String with a timestamp_format "
+            "specified",
             hint="use a BIGINT of milliseconds or a TIMESTAMP column, or give TIMESTAMP_FORMAT for text.",
             span=properties.span("TIMESTAMP"),
         )

@@ -74,10 +74,10 @@ def _name_unnamed(query: ast.Query, items: tuple[Any, ...]) -> tuple[Any, ...]:
     named: list[Any] = []
     unnamed = 0
     for before, after in zip(query.items, items, strict=True):
-        if isinstance(before, ast.SelectItem) and before.alias is None:
-            if not isinstance(before.expression, ast.ColumnRef | ast.FieldRef):
-                after = replace(after, alias=f"KSQL_COL_{unnamed}")
-                unnamed += 1
+        own = before.expression if isinstance(before, ast.SelectItem) and before.alias is None else None
+        if own is not None and not isinstance(own, ast.ColumnRef | ast.FieldRef):
+            after = replace(after, alias=f"KSQL_COL_{unnamed}")
+            unnamed += 1
         named.append(after)
     return tuple(named)
 

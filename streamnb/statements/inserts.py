@@ -42,7 +42,7 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
     topics = pipeline.outside.topics if pipeline.log_of(source.topic) is pipeline.outside.log else EmbeddedTopics()
     try:
         with pipeline.store.transaction():
-            topics.append(pipeline.store, source.topic, encoded(source, row, pipeline.registry))
+            topics.append(pipeline.store, source.topic, encoded(source, row))
     except DatabaseError as error:
         raise KsqlStatementError(
             _FAILED.format(source.name, str(error).split("\n", 1)[0]),
@@ -77,6 +77,8 @@ def _named_values(source: DataSource, statement: ast.InsertValues) -> dict[str, 
     columns = [c.name for c in (*source.schema.key, *source.schema.value)]
     names = list(statement.columns)
     if not names:
+        if headers and len(statement.values) == len(columns) + len(headers):
+            raise KsqlStatementError(f"Cannot insert into HEADER columns: {', '.join(headers)}", span=statement.span)
         names = columns
         if len(statement.values) != len(names):
             raise KsqlStatementError(

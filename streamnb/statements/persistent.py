@@ -9,10 +9,10 @@ from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode
 from streamnb.catalog import DataSource, QueryInfo, closest
 from streamnb.engine.engine import PersistentQuery
-from streamnb.engine.sink import Sink
+from streamnb.engine.sink import Sink, timed
 from streamnb.engine.task import Place, QueryTask
 from streamnb.errors import KsqlError
-from streamnb.plan.logical import QueryPlan
+from streamnb.plan.logical import QueryPlan, makes_key
 from streamnb.plan.properties import Properties
 from streamnb.plan.sinks import plan_create_as, plan_insert_select
 from streamnb.sql import ast
@@ -88,12 +88,13 @@ def _start(
     """Compile a query and hand it to the engine, at its stored place if it has one."""
     every = pipeline.setting("max.batch.records") == "1" or properties.get("cache.max.bytes.buffering") == "0"
     program = compile_plan(plan.root, id_, Mode.EVERY if every else Mode.LAST)
+    program = timed(program, id_, sink, pipeline.registry)
     checkpoint = pipeline.engine.checkpoint
     readers = [pipeline.reader(i.source.topic) for i in program.inputs]
     task = QueryTask(id_, program, readers, pipeline.registry, checkpoint.place(id_) or place)
     task.prepare(pipeline.store, earliest=pipeline.earliest(properties))
     topics = pipeline.outside.topics
-    target = Sink(id_, sink, program.shape, topics, pipeline.registry)
+    target = Sink(id_, sink, program.shape, topics, key_made=makes_key(plan.root))
     if target.table is not None:
         pipeline.store.execute(target.table.create())
     assert task.place is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +29,9 @@ _DIRECTIVE = re.compile(r"^--@([a-z.]+):\s*(.*)$")
 
 
 def load_sql_cases(path: Path) -> Iterator[Case]:
-    """Go through the cases of an SQL file."""
+    """Go through the cases of an SQL file; a repeated name is numbered, so that ids are unique."""
     name: str | None = None
+    seen: Counter[str] = Counter()
     expected: dict[str, str] = {}
     lines: list[str] = []
     for line in [*path.read_text(encoding="utf-8").splitlines(), "--@test:"]:
@@ -40,6 +42,8 @@ def load_sql_cases(path: Path) -> Iterator[Case]:
             if name is not None:
                 yield _case(path, name, expected, lines)
             name, expected, lines = match[2].strip(), {}, []
+            seen[name] += 1
+            name += f" ({seen[name]})" if seen[name] > 1 else ""
         elif match[1] == "expected.error":
             expected["type"] = match[2].strip()
         elif match[1] == "expected.message":

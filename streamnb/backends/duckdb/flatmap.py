@@ -11,9 +11,7 @@ from streamnb.plan.logical import FlatMap
 __all__ = ["compile_flat_map"]
 
 
-def compile_flat_map(
-    node: FlatMap, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str
-) -> Stage:
+def compile_flat_map(node: FlatMap, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str) -> Stage:
     """Give each record as many rows as its longest list has entries; none where all are empty, null or raise."""
     lists = [(f"l{i}", compile_expression(arg), function) for i, (function, arg) in enumerate(node.calls)]
     tried = names.temp(f"{step}_try")
@@ -22,7 +20,12 @@ def compile_flat_map(
         for n, c, _ in lists
     ]
     statements = [
-        sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT *, {} FROM {} WHERE NOT vnull", tried, join(", ", columns), source)
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, {} FROM {} WHERE NOT vnull",
+            tried,
+            join(", ", columns),
+            source,
+        )
     ]
     statements += [
         log_errors(names, tried, sql("{} IS NULL", ident(n)), "Error evaluating a table function")
@@ -36,7 +39,11 @@ def compile_flat_map(
         for i, (n, _, function) in enumerate(lists)
     ]
     output = BatchShape(node.keys, node.values, node.windowed)
-    kept = [c for c in output.columns() if c not in [ident(f"v{first + i}") for i in range(len(lists))] and c != ident("sub")]
+    kept = [
+        c
+        for c in output.columns()
+        if c not in [ident(f"v{first + i}") for i in range(len(lists))] and c != ident("sub")
+    ]
     rows = sql("SELECT {}, sub AS sub0, {} FROM {} WHERE {}", join(", ", kept), join(", ", results), tried, whole)
     statements.append(
         sql(

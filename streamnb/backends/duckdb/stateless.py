@@ -7,12 +7,13 @@ NULL value. What raises drops the row in WHERE, and is NULL in a select list; bo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
 from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, Stage
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.plan.logical import Filter, Project
-from streamnb.plan.typed import Typed, TypedColumn
+from streamnb.plan.typed import Typed, TypedColumn, children
 
 __all__ = ["compile_filter", "compile_project", "compile_table_filter", "log_errors"]
 
@@ -64,7 +65,7 @@ def compile_project(
 ) -> Stage:
     """Compute new key and value columns, from the rows for which ``where`` (which cannot raise) is true."""
     output = BatchShape(node.keys, node.values, node.windowed)
-    keys = [(f"k{i}", compile_expression(e)) for i, e in enumerate(node.key_exprs)]
+    keys = [(f"k{i}", _compile_key(e, node)) for i, e in enumerate(node.key_exprs)]
     values = [(f"v{i}", compile_expression(e)) for i, e in enumerate(node.value_exprs)]
     meta = output.meta_columns() + output.window_columns()
     rows = source
@@ -88,11 +89,34 @@ def compile_project(
     return Stage((), tuple(statements), output)
 
 
+def _compile_key(expression: Typed, node: Project) -> Compiled:
+    """Compile a part of the key; PARTITION BY gives a record without value only what the old key says."""
+    compiled = compile_expression(expression)
+    if not node.partitioned or not _reads_value(expression):
+        return compiled
+    return replace(
+        compiled,
+        sql=sql("CASE WHEN NOT vnull THEN {} END", compiled.sql),
+        attempt=sql("CASE WHEN NOT vnull THEN {} END", compiled.attempt),
+    )
+
+
+def _reads_value(expression: Typed) -> bool:
+    if isinstance(expression, TypedColumn):
+        return not expression.column.startswith("k")
+    return any(_reads_value(part) for part in children(expression))
+
+
 def is_identity(node: Project, shape: BatchShape) -> bool:
     """Tell whether a projection changes nothing."""
     wanted = [f"k{i}" for i in range(len(shape.keys))] + [f"v{i}" for i in range(len(shape.values))]
     got = [e.column if isinstance(e, TypedColumn) else None for e in (*node.key_exprs, *node.value_exprs)]
-    return got == wanted and len(node.key_exprs) == len(shape.keys) and node.windowed == shape.windowed
+    return (
+        not node.partitioned
+        and got == wanted
+        and len(node.key_exprs) == len(shape.keys)
+        and node.windowed == shape.windowed
+    )
 
 
 def compile_table_filter(
