@@ -19,6 +19,7 @@ from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.order import Arrivals, Ordered, order_records
 from streamnb.engine.readers import Slice, TopicReader
 from streamnb.engine.sides import key_side, value_side
+from streamnb.errors import KsqlError
 from streamnb.failpoints import failpoint
 from streamnb.functions.registry import Registry
 from streamnb.log.base import RECORD_SCHEMA
@@ -77,6 +78,7 @@ class Taken:
     running: dict[tuple[int, int], int] = field(default_factory=dict)
     rejected: list[tuple[str, Rejected]] = field(default_factory=list)
     untimed: int = 0
+    keyless: int = 0
     more: bool = False
     waiting: bool = False
 
@@ -85,13 +87,21 @@ class Intake:
     """The sources of one query. Belongs to the thread that runs the query."""
 
     def __init__(
-        self, query_id: str, inputs: Sequence[Input], readers: Sequence[TopicReader], registry: Registry
+        self,
+        query_id: str,
+        inputs: Sequence[Input],
+        readers: Sequence[TopicReader],
+        registry: Registry,
+        *,
+        strict_times: bool = False,
     ) -> None:
+        """Prepare to read; ``strict_times`` stops the query at a record whose TIMESTAMP column holds no time."""
         self.query_id = query_id
         self.inputs = inputs
         self.readers = readers
         self._sides = [(key_side(i.source), value_side(i.source)) for i in inputs]
         self._rowtimes = [rowtime(i.source, registry) for i in inputs]
+        self._strict_times = strict_times
 
     def take(
         self,
@@ -195,6 +205,12 @@ class Intake:
             taken.positions[i][part] = off
         taken.running = ordered.running
         taken.untimed = ordered.untimed
+        if taken.untimed and self._strict_times:
+            raise KsqlError(
+                "Fatal user code error in TimestampExtractor callback for record",
+                summary=f"{taken.untimed} records have no valid timestamp",
+                hint="with 'ksql.timestamp.throw.on.invalid' = 'false' they are left out.",
+            )
         return ordered
 
     def _position_of(self, topic: str, part: int, taken: Taken) -> int:
@@ -205,6 +221,15 @@ class Intake:
         passing = [sql("i AS seq"), sql("0::BIGINT AS sub"), sql("part"), sql("off"), sql("ts"), sql("hdr")]
         rejected = decode_batch(store, source, self._decoded(i), key, value, passing)
         taken.rejected += [(self.readers[i].topic, r) for r in rejected]
+        taken.keyless += self._drop_keyless(store, i)
+
+    def _drop_keyless(self, store: Store, i: int) -> int:
+        """Drop the records of a table that have no key: they say nothing about any row."""
+        source = self.inputs[i].source
+        if not source.is_table:
+            return 0
+        nothing = [sql("{} IS NULL", ident(f"k{n}")) for n in range(len(source.schema.key))]
+        return int(store.rows(sql("DELETE FROM {} WHERE {}", self._decoded(i), join(" AND ", nothing)))[0][0])
 
     def _shape(self, i: int) -> BatchShape:
         source = self.inputs[i].source

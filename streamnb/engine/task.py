@@ -45,14 +45,21 @@ class QueryTask:
     """One query on one connection. ``step`` changes nothing in Python, so a failed tick can be run again."""
 
     def __init__(
-        self, query_id: str, program: Program, readers: Sequence[TopicReader], registry: Registry, place: Place | None
+        self,
+        query_id: str,
+        program: Program,
+        readers: Sequence[TopicReader],
+        registry: Registry,
+        place: Place | None,
+        *,
+        strict_times: bool = False,
     ) -> None:
         self.query_id = query_id
         self.program = program
         self.readers = tuple(readers)
         self.place = place
         self._registry = registry
-        self._intake = Intake(query_id, program.inputs, readers, registry)
+        self._intake = Intake(query_id, program.inputs, readers, registry, strict_times=strict_times)
 
     def prepare(self, store: Store, *, earliest: bool) -> None:
         """Create the functions it calls and its state tables, and find where it starts unless that is known."""
@@ -81,10 +88,11 @@ class QueryTask:
         if taken.count and store.rows(sql("SELECT count(*) FROM {}", ERRORS))[0][0]:
             entries += self._record_errors(store)
             store.execute(sql("DELETE FROM {}", ERRORS))
-        if taken.untimed:
-            topic = self.readers[0].topic
-            message = f"{taken.untimed} records without a valid timestamp were left out"
-            entries.append(LogEntry(self.query_id, 1, topic, None, None, message))
+        left_out = {"a valid timestamp": taken.untimed, "the key of their table": taken.keyless}
+        for lacking, count in left_out.items():
+            if count:
+                message = f"{count} records without {lacking} were left out"
+                entries.append(LogEntry(self.query_id, 1, self.readers[0].topic, None, None, message))
         return entries
 
     def _record_errors(self, store: Store) -> list[LogEntry]:

@@ -91,7 +91,9 @@ def _start(
     program = timed(program, id_, sink, pipeline.registry)
     checkpoint = pipeline.engine.checkpoint
     readers = [pipeline.reader(i.source.topic) for i in program.inputs]
-    task = QueryTask(id_, program, readers, pipeline.registry, checkpoint.place(id_) or place)
+    strict = properties.get("ksql.timestamp.throw.on.invalid", "false").lower() == "true"
+    known = checkpoint.place(id_) or place
+    task = QueryTask(id_, program, readers, pipeline.registry, known, strict_times=strict)
     task.prepare(pipeline.store, earliest=pipeline.earliest(properties))
     topics = pipeline.outside.topics
     target = Sink(id_, sink, program.shape, topics, key_made=makes_key(plan.root))
