@@ -3,7 +3,7 @@
 The order is that of Kafka Streams within a task: by the running maximum of the timestamps of a record's partition
 (``m``), tables before streams, then the source's place in the statement, the partition and the offset. Where a
 partition has more records than were read, what sorts behind its last one waits for the next batch, so that a batch
-is always a slice of the order.
+is always a slice of the order. Records that were rejected are not seen here, but their partition still is.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def order_records(
     read, ``running`` the highest timestamps before. Records without a timestamp are passed over, and counted.
     """
     lanes = [lane for src, a in enumerate(arrivals) for lane in _lanes(src, a, 0 if tables[src] else 1, running)]
-    frontier = min(((int(n.m[-1]), *n.place) for n in lanes if n.place[1:] in more), default=None)
+    frontier = _frontier(lanes, [0 if table else 1 for table in tables], more, running)
     ordered = Ordered([], [], running=dict(running))
     kept: list[list[_Lane]] = [[] for _ in arrivals]
     for lane in lanes:
@@ -93,6 +93,24 @@ def order_records(
         kept[src].append(_Lane(lane.place, lane.rows[:count][timed], lane.m[:count][timed]))
     _number(ordered, kept, next_seq)
     return ordered
+
+
+def _frontier(
+    lanes: Sequence[_Lane],
+    ranks: Sequence[int],
+    more: Collection[tuple[int, int]],
+    running: Mapping[tuple[int, int], int],
+) -> tuple[int, int, int, int] | None:
+    """Find the place in the order up to which all records are known; None when there are no others.
+
+    What a partition still holds sorts behind its last known record, or, where this read gave none of its records (all
+    were rejected, or none has come), behind what was read of it before.
+    """
+    last = {lane.place[1:]: int(lane.m[-1]) for lane in lanes}
+    return min(
+        ((last.get(lane, running.get(lane, _LOWEST)), ranks[lane[0]], *lane) for lane in more),
+        default=None,
+    )
 
 
 def _lanes(src: int, a: Arrivals, rank: int, running: Mapping[tuple[int, int], int]) -> Iterator[_Lane]:
