@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import re
 import threading
 from collections.abc import Mapping
@@ -11,30 +12,35 @@ from typing import Self
 
 from streamnb.clock import Clock, SystemClock
 from streamnb.config import check_setting, find_setting
-from streamnb.engine.checkpoint import StoredStatement
 from streamnb.errors import (
     KsqlError,
     KsqlFunctionError,
     KsqlStatementError,
     ParseFailedError,
     Span,
+    StoreBrokenError,
     StreamnbError,
 )
 from streamnb.functions.registry import default_registry
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.sql import ast
 from streamnb.sql.parser import StatementText, parse_statement, split_statements
+from streamnb.sql.printer import format_statement
 from streamnb.statements.connect import open_pipeline
 from streamnb.statements.connectors import create_connector, drop_connector
 from streamnb.statements.inserts import insert_values
+from streamnb.statements.journal import Entry, Journal, subject
 from streamnb.statements.persistent import control_query, create_as, insert_select
-from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.pipeline import Pipeline, PipelineSnapshot
 from streamnb.statements.queries import pull, push
 from streamnb.statements.show import describe, explain_statement, show
 from streamnb.statements.sources import create_source, create_type, drop_source, drop_type
 from streamnb.statements.topics import print_topic
+from streamnb.store import DatabaseError
 
 __all__ = ["Workspace", "connect"]
+
+_log = logging.getLogger(__name__)
 
 _STORED = (
     ast.CreateSource
@@ -73,6 +79,7 @@ class Workspace:
         self._closed = False
         try:
             self._pipeline.prepare()
+            self._journal = Journal(self._pipeline.store)
             self.problems = self._replay()
         except BaseException:
             self._pipeline.outside.close()
@@ -215,32 +222,53 @@ class Workspace:
         """Execute a statement that changes the pipeline for good, and store it, in one transaction."""
         pipeline = self._pipeline
         properties = dict(pipeline.session.properties)
-        before = pipeline.catalog.snapshot()
-        engine_before = (dict(pipeline.engine.queries), dict(pipeline.engine.connectors))
+        before = pipeline.snapshot()
+        number = pipeline.engine.checkpoint.number("statement")
         try:
             with pipeline.store.transaction():
-                answer, query_id = self._apply(statement, text, properties, None, replay=False)
-                checkpoint = pipeline.engine.checkpoint
-                id_ = checkpoint.next_number("statement")
-                checkpoint.add_statement(StoredStatement(id_, text, properties, query_id))
+                answer, query_id = self._apply(statement, text, properties)
+                self._store(statement, text, properties, query_id, before)
+        except StoreBrokenError:
+            pipeline.engine.recover()
+            if pipeline.engine.checkpoint.number("statement") == number:
+                pipeline.restore(before)
+                raise
         except BaseException:
-            pipeline.catalog.restore(before)
-            pipeline.engine.queries, pipeline.engine.connectors = engine_before
+            pipeline.restore(before)
             raise
         return Message(text, answer, query_id)
 
+    def _store(
+        self,
+        statement: ast.Statement,
+        text: str,
+        properties: Mapping[str, str],
+        query_id: str | None,
+        before: PipelineSnapshot,
+    ) -> None:
+        """Put a statement into the journal if it changed anything."""
+        pipeline = self._pipeline
+        pipeline.engine.checkpoint.next_number("statement")
+        made = subject(statement, query_id)
+        if made is not None and pipeline.changed(before):
+            if "${" in text:  # variables are the session's, the journal stands for itself
+                text = format_statement(statement)
+            self._journal.add(*made, text, properties, query_id)
+        self._journal.settle(pipeline.present())
+
     def _apply(
-        self, statement: ast.Statement, text: str, properties: Mapping[str, str], query_id: str | None, *, replay: bool
+        self, statement: ast.Statement, text: str, properties: Mapping[str, str], stored: Entry | None = None
     ) -> tuple[str, str | None]:
+        """Execute a statement; ``stored`` is its journal entry when the pipeline is rebuilt."""
         pipeline = self._pipeline
         if isinstance(statement, ast.CreateAs):
-            return create_as(pipeline, statement, text, properties, query_id)
+            return create_as(pipeline, statement, text, properties, stored)
         if isinstance(statement, ast.InsertInto):
-            return insert_select(pipeline, statement, text, properties, query_id)
+            return insert_select(pipeline, statement, text, properties, stored)
         if isinstance(statement, ast.CreateSource):
-            return create_source(pipeline, statement, text, properties, replay=replay), None
+            return create_source(pipeline, statement, text, properties, replay=stored is not None), None
         if isinstance(statement, ast.DropSource):
-            return drop_source(pipeline, statement, replay=replay), None
+            return drop_source(pipeline, statement), None
         if isinstance(statement, ast.QueryControl):
             return control_query(pipeline, statement), None
         if isinstance(statement, ast.CreateType):
@@ -248,20 +276,27 @@ class Workspace:
         if isinstance(statement, ast.DropType):
             return drop_type(pipeline, statement), None
         if isinstance(statement, ast.CreateConnector):
-            return create_connector(pipeline, statement), None
+            return create_connector(pipeline, statement, replay=stored is not None), None
         assert isinstance(statement, ast.DropConnector)
         return drop_connector(pipeline, statement), None
 
     def _replay(self) -> list[str]:
-        """Rebuild catalogue and queries from the stored statements; list those that no longer work."""
+        """Rebuild catalogue and queries from the journal; list the statements that no longer work."""
+        pipeline = self._pipeline
         problems = []
-        for stored in self._pipeline.engine.checkpoint.statements():
+        for stored in self._journal.entries():
+            before = pipeline.snapshot()
             try:
                 statement = parse_statement(stored.text)
-                with self._pipeline.store.transaction():
-                    self._apply(statement, stored.text, stored.properties, stored.query_id, replay=True)
-            except StreamnbError as error:
-                problems.append(f"{stored.text}: {error.message}")
+                with pipeline.store.transaction():
+                    self._apply(statement, stored.text, stored.properties, stored)
+            except StoreBrokenError:
+                raise
+            except (StreamnbError, DatabaseError) as error:
+                pipeline.restore(before)
+                message = error.message if isinstance(error, StreamnbError) else str(error)
+                problems.append(f"{stored.text}: {message}")
+                _log.warning("a stored statement no longer works: %s: %s", stored.text, message)
         return problems
 
     def _forget(self, live: Live) -> None:
@@ -305,5 +340,3 @@ def _close_all() -> None:
     """End engine threads before the interpreter does: a thread inside DuckDB at exit aborts the process."""
     for workspace in list(_open):
         workspace.close()
-
-

@@ -1,22 +1,19 @@
-"""What the engine keeps in the pipeline's database beside topics and state: statements, places, ranges, outbox."""
+"""What the engine keeps in the pipeline's database beside topics and state: places, ranges, outbox."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.task import Place
 from streamnb.failpoints import failpoint
 from streamnb.store import Store
 
-__all__ = ["Checkpoint", "StoredStatement"]
+__all__ = ["Checkpoint"]
 
 _TABLES = (
     "CREATE SCHEMA IF NOT EXISTS streamnb",
     "CREATE SCHEMA IF NOT EXISTS state",
-    "CREATE TABLE IF NOT EXISTS streamnb.statements (id BIGINT, text VARCHAR, properties MAP(VARCHAR, VARCHAR),"
-    " query_id VARCHAR)",
     "CREATE TABLE IF NOT EXISTS streamnb.places (query VARCHAR, input INTEGER, part INTEGER, next BIGINT, m BIGINT)",
     "CREATE TABLE IF NOT EXISTS streamnb.sequence (query VARCHAR, seq BIGINT)",
     "CREATE TABLE IF NOT EXISTS streamnb.ranges (epoch BIGINT, query VARCHAR, input INTEGER, part INTEGER,"
@@ -28,16 +25,6 @@ _TABLES = (
 )
 
 
-@dataclass(frozen=True)
-class StoredStatement:
-    """An acknowledged statement, with the session properties it ran under and the query it started, if any."""
-
-    id: int
-    text: str
-    properties: Mapping[str, str]
-    query_id: str | None
-
-
 class Checkpoint:
     """Reads and writes the engine's own tables, always in the caller's transaction."""
 
@@ -45,24 +32,6 @@ class Checkpoint:
         self._store = store
         for statement in _TABLES:
             store.execute(Sql(statement))
-
-    def statements(self) -> list[StoredStatement]:
-        """List the acknowledged statements in the order they were executed."""
-        rows = self._store.rows(
-            sql("SELECT id, text, properties, query_id FROM streamnb.statements ORDER BY id")
-        )
-        return [StoredStatement(i, text, dict(properties or {}), query) for i, text, properties, query in rows]
-
-    def add_statement(self, statement: StoredStatement) -> None:
-        """Store an acknowledged statement."""
-        self._store.execute(
-            sql("INSERT INTO streamnb.statements VALUES (?, ?, ?, ?)"),
-            (statement.id, statement.text, dict(statement.properties), statement.query_id),
-        )
-
-    def remove_statement(self, id_: int) -> None:
-        """Forget a statement."""
-        self._store.execute(sql("DELETE FROM streamnb.statements WHERE id = ?"), (id_,))
 
     def next_number(self, name: str) -> int:
         """Count a named counter up and return its old value; it starts at 0."""

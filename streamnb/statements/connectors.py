@@ -21,7 +21,7 @@ def _texts(properties: Sequence[ast.Property]) -> dict[str, str]:
     return values
 
 
-def create_connector(pipeline: Pipeline, statement: ast.CreateConnector) -> str:
+def create_connector(pipeline: Pipeline, statement: ast.CreateConnector, *, replay: bool) -> str:
     """Start a connector; its topic is created when it is missing.
 
     Raises: KsqlError for a connector class this version has not got, and for what its configuration lacks.
@@ -45,9 +45,7 @@ def create_connector(pipeline: Pipeline, statement: ast.CreateConnector) -> str:
             span=statement.span,
         )
     config = DatagenConfig.parse(properties)
-    log = pipeline.log_of(config.topic)
-    if log.topic(config.topic) is None:
-        log.create_topic(config.topic, config.partitions)
+    pipeline.ensure_topic(config.topic, None if replay else config.partitions, None)
     emitted = pipeline.engine.checkpoint.connectors().get(statement.name, 0)
     connectors[statement.name] = Connector(
         statement.name, config.topic, Datagen(config, emitted), pipeline.outside.topics, properties
@@ -67,4 +65,4 @@ def drop_connector(pipeline: Pipeline, statement: ast.DropConnector) -> str:
         )
     del pipeline.engine.connectors[statement.name]
     pipeline.engine.checkpoint.save_connector(statement.name, None)
-    return f"Dropped connector \"{statement.name}\""
+    return f'Dropped connector "{statement.name}"'

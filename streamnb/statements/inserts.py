@@ -28,14 +28,25 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
     given = _named_values(source, statement)
     if source.is_table and any(_is_null(given.get(c.name)) for c in source.schema.key):
         raise KsqlStatementError(
-            _FAILED.format(source.name, "Value for primary key column(s) "
-                           + ", ".join(c.name for c in source.schema.key) + " is required for tables"),
+            _FAILED.format(
+                source.name,
+                "Value for primary key column(s) "
+                + ", ".join(c.name for c in source.schema.key)
+                + " is required for tables",
+            ),
             hint="name the key column and give it a value.",
             span=statement.span,
         )
     expressions = {name: _compile(pipeline, source, name, value) for name, value in given.items()}
     pieces = [sql("0::BIGINT AS seq"), sql("0::BIGINT AS sub")]
     ts = expressions.pop("ROWTIME", None) or lit(pipeline.clock.now_ms())
+    if (pipeline.store.rows(sql("SELECT ({})::BIGINT", ts))[0][0] or 0) < 0:
+        raise KsqlStatementError(
+            _FAILED.format(source.name, "ROWTIME must not be negative"),
+            summary="ROWTIME is negative",
+            hint="it counts milliseconds since 1970-01-01.",
+            span=statement.span,
+        )
     pieces += [sql("{}::BIGINT AS ts", ts), sql("NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr"), sql("false AS vnull")]
     pieces += _columns("k", source.schema.key, expressions) + _columns("v", source.schema.value, expressions)
     row = sql("(SELECT {})", join(", ", pieces))
@@ -59,13 +70,19 @@ def _target(pipeline: Pipeline, statement: ast.InsertValues) -> DataSource:
         near = next((s.name for s in pipeline.catalog if s.name.upper() == statement.target.upper()), None)
         raise KsqlError(
             f"Cannot insert values into an unknown stream/table: `{statement.target}`"
-            + (f'\nDid you mean "{near}"? Hint: wrap the source name in double quotes to make it case-sensitive.' if near else ""),
+            + (
+                f'\nDid you mean "{near}"? Hint: wrap the source name in double quotes to make it case-sensitive.'
+                if near
+                else ""
+            ),
             summary=f"stream or table {statement.target} does not exist",
             hint=f"sources here: {', '.join(s.name for s in pipeline.catalog)}.",
             span=statement.span,
         )
     if source.read_only:
-        raise KsqlError(f"Cannot insert values into read-only {source.kind.lower()}: {source.name}", span=statement.span)
+        raise KsqlError(
+            f"Cannot insert values into read-only {source.kind.lower()}: {source.name}", span=statement.span
+        )
     if source.window is not None:
         raise KsqlError("Cannot insert values into windowed stream/table!", span=statement.span)
     return source
@@ -82,8 +99,11 @@ def _named_values(source: DataSource, statement: ast.InsertValues) -> dict[str, 
         names = columns
         if len(statement.values) != len(names):
             raise KsqlStatementError(
-                _FAILED.format(source.name, f"Expected a value for each column. Expected Columns: [{', '.join(names)}]. "
-                               f"Got {len(statement.values)} values"),
+                _FAILED.format(
+                    source.name,
+                    f"Expected a value for each column. Expected Columns: [{', '.join(names)}]. "
+                    f"Got {len(statement.values)} values",
+                ),
                 summary=f"{source.name} has {len(names)} columns, not {len(statement.values)}",
                 hint=f"give values for {', '.join(names)}, or name the columns.",
                 span=statement.span,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode
 from streamnb.catalog import DataSource, QueryInfo, closest
+from streamnb.duck import duck_type, ident, sql
 from streamnb.engine.engine import PersistentQuery
 from streamnb.engine.sink import Sink, timed
 from streamnb.engine.task import Place, QueryTask
@@ -16,16 +17,22 @@ from streamnb.plan.logical import QueryPlan, makes_key
 from streamnb.plan.properties import Properties
 from streamnb.plan.sinks import plan_create_as, plan_insert_select
 from streamnb.sql import ast
+from streamnb.sql.parser import parse_statement
+from streamnb.statements.journal import Entry
 from streamnb.statements.pipeline import Pipeline
-from streamnb.statements.sources import check_replaceable, end_query
+from streamnb.statements.sources import check_replaceable, check_upgrade, end_query
+from streamnb.statements.upgrades import check_same_state
 
 __all__ = ["control_query", "create_as", "insert_select"]
 
 
 def create_as(
-    pipeline: Pipeline, statement: ast.CreateAs, text: str, properties: Mapping[str, str], query_id: str | None
+    pipeline: Pipeline, statement: ast.CreateAs, text: str, properties: Mapping[str, str], stored: Entry | None
 ) -> tuple[str, str | None]:
-    """Start a query that writes to a new source. Returns the answer and the query's id; ``query_id`` is a replayed one."""
+    """Start a query that writes to a new source; ``stored`` is its journal entry when the pipeline is rebuilt.
+
+    Returns the answer and the query's id.
+    """
     kind = statement.kind.lower()
     existing = pipeline.catalog.get(statement.name)
     if existing is not None and statement.if_not_exists:
@@ -33,45 +40,57 @@ def create_as(
     check_replaceable(existing, statement.kind, statement.name, or_replace=statement.or_replace)
     planned = plan_create_as(statement, pipeline.catalog, pipeline.env(properties), text)
     sink = planned.sink
-    old = existing.query_id if existing is not None else None
+    old = pipeline.engine.queries.get(existing.query_id or "") if existing is not None else None
+    if existing is not None:
+        check_upgrade(existing, sink)
     prefix = "CTAS" if statement.kind == "TABLE" else "CSAS"
-    id_ = query_id or old or f"{prefix}_{sink.name}_{pipeline.engine.checkpoint.next_number('query')}"
-    topic = pipeline.ensure_topic(sink.topic, sink.partitions, sink.replicas)
+    id_ = stored.query_id if stored is not None else old.info.id if old is not None else None
+    if id_ is None:
+        id_ = f"{prefix}_{sink.name}_{pipeline.engine.checkpoint.next_number('query')}"
+    topic = pipeline.ensure_topic(sink.topic, None if stored is not None else sink.partitions, sink.replicas)
+    if stored is not None and stored.status == "TERMINATED":
+        pipeline.catalog.put(replace(sink, partitions=topic.partitions))
+        return f"Query {id_} stays terminated", id_
+    place = _take_over(pipeline, old, planned.query) if old is not None else None
     sink = replace(sink, partitions=topic.partitions, query_id=id_)
-    place = _replaced_place(pipeline, old, planned.query) if old is not None else None
     _start(pipeline, id_, prefix, planned.query, sink, text, properties, place)
+    if stored is not None and stored.status == "PAUSED":
+        pipeline.catalog.queries[id_].state = "PAUSED"
     return f"Created query with ID {id_}", id_
 
 
-def _replaced_place(pipeline: Pipeline, old: str, plan: QueryPlan) -> Place | None:
-    """Take over the place of the query that CREATE OR REPLACE replaces; its sources must stay the same.
+def _take_over(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> Place | None:
+    """Let a new query go on where the one that it replaces stands, with the state that one has built up.
 
-    Raises: KsqlError when they do not.
+    Raises: KsqlStatementError when the old state means nothing to the new query.
     """
-    query = pipeline.engine.queries.get(old)
-    if query is None:
-        return None
-    sources = [i.source.name for i in query.task.program.inputs]
-    if [s.name for s in plan.scans] != sources:
-        raise KsqlError(
-            f"Cannot upgrade query {old}: it would read other sources than {', '.join(sources)}",
-            hint="drop the source first, then create it anew.",
-        )
-    place = query.task.place
-    end_query(pipeline, old)
-    return place
+    before = parse_statement(old.info.statement)
+    assert isinstance(before, ast.CreateAs)
+    planned = plan_create_as(before, pipeline.catalog, pipeline.env(), old.info.statement)
+    check_same_state(planned.query.root, plan.root)
+    added = plan.value_columns[len(planned.query.value_columns) :]
+    if old.sink.table is not None:
+        for i, column in enumerate(added, start=len(planned.query.value_columns)):
+            pipeline.store.execute(
+                sql("ALTER TABLE {} ADD COLUMN {} {}", old.sink.table.name, ident(f"v{i}"), duck_type(column.type))
+            )
+    old.task.close()
+    return old.task.place
 
 
 def insert_select(
-    pipeline: Pipeline, statement: ast.InsertInto, text: str, properties: Mapping[str, str], query_id: str | None
+    pipeline: Pipeline, statement: ast.InsertInto, text: str, properties: Mapping[str, str], stored: Entry | None
 ) -> tuple[str, str]:
     """Start a query that writes to an existing stream."""
     planned = plan_insert_select(statement, pipeline.catalog, pipeline.env(properties))
     named = Properties(statement.properties, "insert").text("QUERY_ID")
+    query_id = stored.query_id if stored is not None else None
     if named is not None and query_id is None and named.upper() in pipeline.catalog.queries:
         raise KsqlError(f"Query ID '{named.upper()}' already exists.", hint="choose another QUERY_ID.")
     id_ = query_id or (named.upper() if named else f"INSERTQUERY_{pipeline.engine.checkpoint.next_number('query')}")
     _start(pipeline, id_, "INSERT", planned.query, planned.sink, text, properties, None)
+    if stored is not None and stored.status == "PAUSED":
+        pipeline.catalog.queries[id_].state = "PAUSED"
     return f"Created query with ID {id_}", id_
 
 

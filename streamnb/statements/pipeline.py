@@ -10,7 +10,7 @@ from typing import Protocol
 from streamnb.catalog import Catalog
 from streamnb.clock import Clock
 from streamnb.config import find_setting
-from streamnb.engine.engine import Engine
+from streamnb.engine.engine import Connector, Engine, PersistentQuery
 from streamnb.engine.processinglog import (
     PROCESSING_LOG_RETENTION_MS,
     PROCESSING_LOG_TOPIC,
@@ -23,9 +23,10 @@ from streamnb.functions.registry import Registry
 from streamnb.log.base import Log, TopicInfo
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.plan.expressions import Env
+from streamnb.statements.journal import Present
 from streamnb.store import Store
 
-__all__ = ["EmbeddedOutside", "Outside", "Pipeline", "Session"]
+__all__ = ["EmbeddedOutside", "Outside", "Pipeline", "PipelineSnapshot", "Session"]
 
 
 class Outside(Protocol):
@@ -73,11 +74,26 @@ class Session:
     variables: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PipelineSnapshot:
+    """The catalogue, queries and connectors at one moment."""
+
+    catalog: Catalog
+    queries: dict[str, PersistentQuery]
+    connectors: dict[str, Connector]
+
+
 class Pipeline:
     """Everything the statements of one workspace share."""
 
     def __init__(
-        self, store: Store, engine: Engine, outside: Outside, registry: Registry, clock: Clock, settings: Mapping[str, str]
+        self,
+        store: Store,
+        engine: Engine,
+        outside: Outside,
+        registry: Registry,
+        clock: Clock,
+        settings: Mapping[str, str],
     ) -> None:
         self.store = store
         self.engine = engine
@@ -87,6 +103,7 @@ class Pipeline:
         self.session = Session(dict(settings), dict(settings))
         self.catalog = Catalog()
         self._transient = itertools.count()
+        self._created: list[str] = []
 
     def config(self) -> dict[str, str]:
         """The settings in force: defaults, those given on connecting, those set in the session."""
@@ -139,7 +156,43 @@ class Pipeline:
                 summary=f"topic {name} does not exist",
                 hint=f"topics here: {known}. Add PARTITIONS=1 to the WITH clause to create it.",
             )
-        return log.create_topic(name, partitions, replicas=replicas)
+        created = log.create_topic(name, partitions, replicas=replicas)
+        if not isinstance(log, EmbeddedLog):  # the embedded log's topics go with the transaction
+            self._created.append(name)
+        return created
+
+    def snapshot(self) -> PipelineSnapshot:
+        """Remember what there is in memory, so that a failed statement can be taken back."""
+        engine = self.engine
+        self._created = []
+        return PipelineSnapshot(self.catalog.snapshot(), dict(engine.queries), dict(engine.connectors))
+
+    def restore(self, snapshot: PipelineSnapshot) -> None:
+        """Go back to a snapshot; topics that the statement made outside the transaction are deleted."""
+        self.catalog.restore(snapshot.catalog)
+        self.engine.queries = snapshot.queries
+        self.engine.connectors = snapshot.connectors
+        for topic in self._created:
+            self.outside.log.delete_topic(topic)
+        self._created = []
+
+    def changed(self, snapshot: PipelineSnapshot) -> bool:
+        """Tell whether there is anything else than at a snapshot."""
+        same = (
+            list(self.catalog) == list(snapshot.catalog)
+            and self.catalog.types == snapshot.catalog.types
+            and list(self.engine.queries.values()) == list(snapshot.queries.values())
+            and list(self.engine.connectors) == list(snapshot.connectors)
+        )
+        return not same
+
+    def present(self) -> Present:
+        """Tell what there is, for the journal."""
+        return Present(
+            frozenset(s.name for s in self.catalog),
+            frozenset(self.engine.connectors),
+            {id_: info.state for id_, info in self.catalog.queries.items()},
+        )
 
     def prepare(self) -> None:
         """Create what every pipeline has: the processing log. On the engine's thread."""

@@ -12,7 +12,15 @@ from streamnb.plan.sources import plan_source
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
 
-__all__ = ["create_source", "create_type", "drop_source", "drop_type"]
+__all__ = [
+    "check_replaceable",
+    "check_upgrade",
+    "create_source",
+    "create_type",
+    "drop_source",
+    "drop_type",
+    "end_query",
+]
 
 
 def create_source(
@@ -23,18 +31,20 @@ def create_source(
     existing = pipeline.catalog.get(statement.name)
     if existing is not None and statement.if_not_exists:
         return f"Cannot add {kind} `{statement.name}`: A {kind} with the same name already exists."
-    check_replaceable(existing, statement.kind, statement.name, or_replace=statement.or_replace, is_source=statement.is_source)
+    check_replaceable(
+        existing, statement.kind, statement.name, or_replace=statement.or_replace, is_source=statement.is_source
+    )
     source = plan_source(statement, pipeline.env(properties), text)
     if existing is not None:
-        _check_upgrade(existing, source)
+        check_upgrade(existing, source)
     declared = next((p for p in statement.properties if p.name.upper() == "PARTITIONS"), None)
     try:
-        topic = pipeline.ensure_topic(source.topic, source.partitions if declared or replay else None, None)
+        topic = pipeline.ensure_topic(source.topic, source.partitions if declared and not replay else None, None)
     except KsqlError as error:
         named = next((p for p in statement.properties if p.name.upper() == "KAFKA_TOPIC"), None)
         error.span = named.span if named is not None else statement.span
         raise
-    if declared is not None and topic.partitions != source.partitions:
+    if declared is not None and not replay and topic.partitions != source.partitions:
         raise KsqlError(
             f"A Kafka topic with the name '{topic.name}' already exists, with different partition/replica configuration "
             f"than required. KSQL expects {source.partitions} partitions (topic has {topic.partitions})",
@@ -71,21 +81,29 @@ def check_replaceable(
         )
 
 
-def _check_upgrade(old: DataSource, new: DataSource) -> None:
-    """Let a replaced source only gain value columns. Raises: KsqlError."""
-    if old.schema.key != new.schema.key:
-        raise KsqlError(f"Cannot upgrade data source: `{old.name}` (reason: key columns must be identical)")
-    missing = [c for c in old.schema.value if c not in new.schema.value]
+def check_upgrade(old: DataSource, new: DataSource) -> None:
+    """Let a replaced source only gain value columns, behind those it has. Raises: KsqlError."""
+    moved = [c for i, c in enumerate(old.schema.key) if c not in new.schema.key[i : i + 1]]
+    if moved or len(old.schema.key) != len(new.schema.key):
+        shown = ", ".join(f"{c} KEY" for c in moved or new.schema.key)
+        raise KsqlError(
+            f"Cannot upgrade data source: DataSource '`{old.name}`' has schema = {old.schema.render()} which is not "
+            f"upgradeable to {new.schema.render()}. (Key columns must be identical. The following key columns are "
+            f"changed, missing or reordered: [{shown}])",
+            hint=f"drop {old.name} first to give it another key.",
+        )
+    missing = [c for i, c in enumerate(old.schema.value) if c not in new.schema.value[i : i + 1]]
     if missing:
         shown = ", ".join(map(str, missing))
         raise KsqlError(
             f"Cannot upgrade data source: DataSource '`{old.name}`' has schema = {old.schema.render()} which is not "
             f"upgradeable to {new.schema.render()}. (The following columns are changed, missing or reordered: [{shown}])",
-            hint="a replaced source may only gain columns; drop it first to change others.",
+            summary=f"{old.name} would lose or change {shown}",
+            hint="a replaced source may only gain columns behind those it has; drop it first to change others.",
         )
 
 
-def drop_source(pipeline: Pipeline, statement: ast.DropSource, *, replay: bool) -> str:
+def drop_source(pipeline: Pipeline, statement: ast.DropSource) -> str:
     """Drop a source, ending the query that writes to it, and its topic when DELETE TOPIC says so."""
     catalog = pipeline.catalog
     source = catalog.get(statement.name)
@@ -109,7 +127,7 @@ def drop_source(pipeline: Pipeline, statement: ast.DropSource, *, replay: bool) 
     catalog.remove(source.name)
     for query in [q for q in catalog.queries.values() if q.sink == source.name]:
         end_query(pipeline, query.id)
-    if statement.delete_topic and not replay and not catalog.on_topic(source.topic):
+    if statement.delete_topic and not catalog.on_topic(source.topic):
         pipeline.log_of(source.topic).delete_topic(source.topic)
     return f"Source `{source.name}` (topic: {source.topic}) was dropped."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from streamnb.backends.duckdb.aggregate import AggregateSpec, compile_aggregate
@@ -54,12 +55,12 @@ class _Compiler:
     statements: list[Sql | Repeat] = field(default_factory=list)
     tables: list[StateTable] = field(default_factory=list)
     late: list[Sql] = field(default_factory=list)
-    steps: int = 0
+    steps: Counter[str] = field(default_factory=Counter)
 
     def step(self, name: str) -> str:
-        """Number the operators, so that their tables have names of their own."""
-        self.steps += 1
-        return f"{self.steps}_{name}"
+        """Number the operators of each kind: their tables have names of their own, whatever else a plan gains."""
+        self.steps[name] += 1
+        return f"{name}{self.steps[name]}"
 
     def add(self, stage: Stage) -> BatchShape:
         self.statements += stage.statements
