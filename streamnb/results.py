@@ -51,7 +51,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Rows:
-    """A finished table of rows: SHOW, DESCRIBE, EXPLAIN, PRINT, a pull query, or a SELECT over history."""
+    """A finished table of rows: SHOW, DESCRIBE, EXPLAIN, PRINT, a pull query, or a SELECT over history.
+
+    ``key_places`` are the places of the columns that identify a row of a table, window bounds included.
+    """
 
     statement: str
     columns: tuple[tuple[str, SqlType], ...]
@@ -59,6 +62,7 @@ class Rows:
     title: str = ""
     final_message: str | None = None
     key_columns: int = 0
+    key_places: tuple[int, ...] = ()
 
     def arrow(self) -> pa.Table:
         """Return the rows as an Arrow table."""
@@ -83,6 +87,7 @@ class Live:
         columns: Columns,
         *,
         key_columns: int,
+        key_places: tuple[int, ...] = (),
         push: PushQuery,
         on_stop: Callable[[Live], None],
     ) -> None:
@@ -90,6 +95,7 @@ class Live:
         self.name = name
         self.columns = tuple(columns)
         self.key_columns = key_columns
+        self.key_places = key_places
         self._push = push
         self._on_stop = on_stop
         self._started_s = time.monotonic()

@@ -103,6 +103,8 @@ class PushQuery:
         shape = self.task.program.shape
         keys = [*shape.key_columns(), *shape.window_columns()[:1]] if self._is_table else []
         output = self.task.output()
+        if not self._is_table:
+            output = sql("(SELECT * FROM {} WHERE NOT vnull)", output)  # a stream's null value is no row
         count = int(self._store.rows(sql("SELECT count(*) FROM {}", output))[0][0])
         if count == 0:
             return

@@ -57,7 +57,7 @@ def type_predicate(expression: ast.Expression, relation: Relation, clause: str, 
         typed = type_expression(expression, scope, env)
     except KsqlError as error:
         raise KsqlStatementError(
-            f"Error in {clause} expression: {error.message}",
+            f"Error in {clause} expression: {error.message}\nStatement: {format_expression(expression)}",
             summary=error.summary or error.message.split("\n", 1)[0],
             hint=error.hint,
             text=error.text,

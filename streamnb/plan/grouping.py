@@ -57,7 +57,8 @@ class _Grouping:
         self.relation = relation
         self.env = env
         self.windowed = query.window is not None
-        self.group = tuple(relation.canonical(e, "GROUP BY") for e in query.group_by)
+        self.by = query.group_by or (ast.IntegerLiteral(1),)  # without GROUP BY all records are one group
+        self.group = tuple(relation.canonical(e, "GROUP BY") for e in self.by)
         self.calls: list[ast.Call] = []
 
     def over_output(self, expression: ast.Expression, clause: str) -> ast.Expression:
@@ -123,7 +124,7 @@ def plan_aggregation(query: ast.Query, relation: Relation, context: QueryContext
     having = grouping.over_output(query.having, "HAVING") if query.having is not None else None
     _check_plain(items, rewritten, query.having, having, scope, context.env)
     _check_group_by(query, context)
-    group = [_type_group(e, relation, context.env) for e in query.group_by]
+    group = [_type_group(e, relation, context.env) for e in grouping.by]
     group_types = [_group_type(t) for t in group]
     if not grouping.calls and context.persistent:
         raise KsqlStatementError(

@@ -13,7 +13,17 @@ from streamnb.schema import Column, Struct
 from streamnb.sql import ast
 from streamnb.sql.printer import format_expression
 
-__all__ = ["Item", "KeyRule", "check_aliases", "check_names", "expand_items", "split_items", "unqualified", "untyped"]
+__all__ = [
+    "Item",
+    "KeyRule",
+    "check_aliases",
+    "check_names",
+    "check_unique",
+    "expand_items",
+    "split_items",
+    "unqualified",
+    "untyped",
+]
 
 MISSING_KEY = "Key missing from projection (ie, SELECT). See https://cnfl.io/2LV7ouS."
 
@@ -276,21 +286,22 @@ def check_names(keys: Sequence[Column], values: Sequence[Column], *, persistent:
             raise _reserved(column.name)
     if not persistent:
         return
-    seen: set[str] = set()
-    repeated: set[str] = set()
-    for column in (*keys, *values):
-        if column.name in seen:
-            repeated.add(column.name)
-        seen.add(column.name)
-    if repeated:
-        shown = ", ".join(str(c) for c in values if c.name in repeated)
-        raise KsqlStatementError(
-            f"Duplicate value columns found in schema: {shown}", hint="give each column a name of its own with AS."
-        )
+    check_unique(keys, values)
     if not values:
         raise KsqlStatementError(
             "The projection contains no value columns.",
             hint="select a column beside the key; AS_VALUE(column) copies the key into the value.",
+        )
+
+
+def check_unique(keys: Sequence[Column], values: Sequence[Column]) -> None:
+    """Refuse columns of the same name. Raises: KsqlStatementError."""
+    names = [c.name for c in (*keys, *values)]
+    repeated = [c for c in values if names.count(c.name) > 1]
+    if repeated:
+        shown = ", ".join(map(str, repeated))
+        raise KsqlStatementError(
+            f"Duplicate value columns found in schema: {shown}", hint="give each column a name of its own with AS."
         )
 
 

@@ -12,8 +12,17 @@ from streamnb.plan.formats import check_no_maps
 from streamnb.plan.grouping import is_aggregation, plan_aggregation
 from streamnb.plan.joins import plan_from
 from streamnb.plan.logical import Filter, PlanNode, Project, QueryPlan
-from streamnb.plan.projection import Item, KeyRule, check_aliases, check_names, expand_items, split_items, untyped
-from streamnb.plan.relations import Relation
+from streamnb.plan.projection import (
+    Item,
+    KeyRule,
+    check_aliases,
+    check_names,
+    check_unique,
+    expand_items,
+    split_items,
+    untyped,
+)
+from streamnb.plan.relations import Relation, column_refs
 from streamnb.plan.tablefunctions import plan_table_functions
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType
@@ -60,8 +69,25 @@ def _check_clauses(query: ast.Query, relation: Relation, context: QueryContext) 
             hint="use GROUP BY to give a table another key.",
             span=query.partition_by[0].span,
         )
+    if context.kind == "PULL" and relation.is_table():
+        _check_pull_columns(query)
     if context.persistent and relation.is_table() and relation.node.windowed:
         raise KsqlStatementError("KSQL does not support persistent queries on windowed tables.", span=query.source.span)
+
+
+def _check_pull_columns(query: ast.Query) -> None:
+    """Refuse columns that the rows of a table do not have."""
+    clauses: dict[str, Sequence[ast.Node]] = {
+        "SELECT": query.items,
+        "WHERE": (query.where,) if query.where is not None else (),
+    }
+    for clause, parts in clauses.items():
+        found = [r for part in parts for r in column_refs(part) if r.name in ("ROWPARTITION", "ROWOFFSET")]
+        if found:
+            shown = ", ".join(dict.fromkeys(f"`{r.name}`" for r in found))
+            raise KsqlStatementError(
+                f"Pull queries don't support the following columns in {clause} clauses: {shown}", span=found[0].span
+            )
 
 
 def _plan_projection(query: ast.Query, relation: Relation, context: QueryContext) -> QueryPlan:
@@ -160,6 +186,8 @@ def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], cont
     typed = [(i, type_item(i.expression, scope, context.env)) for i in items]
     untyped(typed)
     columns = tuple(Column(i.name, _known(t)) for i, t in typed)
+    if context.kind == "PULL":
+        check_unique((), columns)
     keys = tuple(TypedColumn(column=f"k{i}", type=type_, label=f"k{i}") for i, type_ in enumerate(node.keys))
     project = Project(
         keys=node.keys,

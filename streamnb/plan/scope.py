@@ -41,7 +41,14 @@ class EmptyScope:
 
     def resolve(self, ref: ast.ColumnRef) -> TypedColumn:
         """Refuse every column."""
-        name = f"{ref.source}.{ref.name}" if ref.source else ref.name
+        if ref.source:
+            raise KsqlStatementError(
+                f"Failed to prepare statement: '{ref.source}' is not a valid stream/table name or alias.",
+                summary=f"column {ref.source}.{ref.name} cannot be used here",
+                hint="only constants can be used here.",
+                span=ref.span,
+            )
+        name = ref.name
         raise KsqlStatementError(
             f"Column '{name}' cannot be resolved.",
             summary=f"column {name} cannot be used here",

@@ -32,6 +32,12 @@ class PersistentPlan:
 def plan_create_as(statement: ast.CreateAs, catalog: Catalog, env: Env, text: str) -> PersistentPlan:
     """Plan CREATE STREAM or TABLE ... AS SELECT. Raises: KsqlStatementError with ksqlDB's wording."""
     properties = Properties(statement.properties, "sink")
+    if statement.query.limit is not None:
+        raise KsqlStatementError(
+            f"CREATE {statement.kind} AS SELECT statements don't support LIMIT clause.",
+            hint="a persistent query goes on for ever; put the LIMIT into a SELECT over its result.",
+            span=statement.query.span,
+        )
     plan = plan_query(statement.query, QueryContext(catalog, env, statement.kind, statement.name))
     _check_result(statement, plan)
     schema = Schema(plan.key_columns, plan.value_columns)

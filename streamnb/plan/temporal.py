@@ -27,11 +27,18 @@ def parse_timestamp(text: str) -> datetime.datetime:
     if found is None:
         raise _refuse("timestamp", text, "2020-05-26T23:59:58.000+0200, or a part of it such as 2020-05-26")
     year, month, day, hour, minute, second, fraction, zone = found.groups()
+    midnight = hour == "24" and not int(minute or 0) and not int(second or 0)  # the end of the day, as in Java
     try:
         moment = datetime.datetime(
-            int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0), int(second or 0), _us(fraction)
+            int(year),
+            int(month or 1),
+            int(day or 1),
+            0 if midnight else int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            _us(fraction),
         )
-        return moment - _offset(zone)
+        return moment - _offset(zone) + datetime.timedelta(days=1 if midnight else 0)
     except (ValueError, OverflowError):
         raise _refuse("timestamp", text, "2020-05-26T23:59:58.000") from None
 

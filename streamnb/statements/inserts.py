@@ -111,6 +111,9 @@ def _named_values(source: DataSource, statement: ast.InsertValues) -> dict[str, 
     into_headers = [n for n in names if n in headers]
     if into_headers:
         raise KsqlStatementError(f"Cannot insert into HEADER columns: {', '.join(into_headers)}", span=statement.span)
+    pseudo = [n for n in names if n in ("ROWPARTITION", "ROWOFFSET")]
+    if pseudo:
+        raise KsqlStatementError(f"Inserting into column `{pseudo[0]}` is not allowed.", span=statement.span)
     unknown = [n for n in names if n not in columns and n != "ROWTIME"]
     if unknown:
         raise KsqlStatementError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from streamnb.backends.duckdb.compile import Program, compile_plan
@@ -13,13 +13,17 @@ from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.push import PushQuery
 from streamnb.engine.scan import scan
+from streamnb.engine.sides import key_side
 from streamnb.engine.sink import materialized
 from streamnb.engine.task import QueryTask
 from streamnb.errors import KsqlStatementError
 from streamnb.plan.clauses import QueryContext
-from streamnb.plan.logical import Aggregate, Join, QueryPlan
+from streamnb.plan.logical import Project, QueryPlan
+from streamnb.plan.lookup import check_lookup
 from streamnb.plan.query import plan_query
+from streamnb.plan.typed import TypedColumn
 from streamnb.results import Live, Rows
+from streamnb.serde.encode import encode
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
 from streamnb.store import Store
@@ -27,6 +31,7 @@ from streamnb.store import Store
 __all__ = ["pull", "push"]
 
 FEED_ROWS = 10_000
+MORE = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query."
 
 
 def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Live], None]) -> Live:
@@ -56,7 +61,15 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
             pipeline.engine.doorbells.remove(doorbell)
         on_stop(live)
 
-    live = Live(text, id_, columns, key_columns=_key_columns(plan), push=query_, on_stop=stopped)
+    live = Live(
+        text,
+        id_,
+        columns,
+        key_columns=_key_columns(plan),
+        key_places=_key_places(plan),
+        push=query_,
+        on_stop=stopped,
+    )
     pipeline.engine.doorbells.append(doorbell)
     query_.start()
     return live
@@ -67,19 +80,31 @@ def _key_columns(plan: QueryPlan) -> int:
     return min(len(plan.root.keys), len(plan.order)) if plan.root.is_table else 0
 
 
+def _key_places(plan: QueryPlan) -> tuple[int, ...]:
+    """List the places of the result columns that are the key of a table's row, or the bounds of its window."""
+    root = plan.root
+    if not root.is_table or not isinstance(root, Project):
+        return ()
+    internal = [e.column if isinstance(e, TypedColumn) else "" for e in root.value_exprs]
+    return tuple(i for i, name in enumerate(internal) if name.startswith("k") or name in ("ws", "we"))
+
+
 def pull(pipeline: Pipeline, query: ast.Query, text: str) -> Rows:
     """Answer a pull query from what there is now.
 
     A table must be one that a query maintains, or a SOURCE table; a stream is read from its first record to its last.
     Raises: KsqlStatementError with ksqlDB's wording for what pull queries do not do.
     """
+    _check_pull(query)
+    _check_limit(query, pipeline)
     plan = plan_query(query, QueryContext(pipeline.catalog, pipeline.env(), "PULL"))
-    _check_pull(query, plan)
+    check_lookup(query, plan.scans[0], pipeline.config())
     source = plan.scans[0]
     program = compile_plan(plan.root, pipeline.transient_id(), Mode.LAST, durable=False)
     store = pipeline.engine.call(pipeline.store.cursor)
     try:
         store.execute(create_errors())
+        pipeline.registry.install(store)
         if source.is_table:
             rows = _from_table(pipeline, store, source, program, plan)
         else:
@@ -89,30 +114,56 @@ def pull(pipeline: Pipeline, query: ast.Query, text: str) -> Rows:
     limited = plan.limit is not None and len(rows) >= plan.limit
     final = None if source.is_table else ("Limit Reached" if limited else "Query Completed")
     columns = tuple((c.name, c.type) for c, _ in plan.order)
-    return Rows(text, columns, rows, final_message=final, key_columns=len(plan.root.keys))
+    return Rows(text, columns, rows, final_message=final, key_columns=len(plan.root.keys), key_places=_key_places(plan))
 
 
-def _check_pull(query: ast.Query, plan: QueryPlan) -> None:
-    if isinstance(plan.root, Aggregate) or query.group_by:
+def _check_pull(query: ast.Query) -> None:
+    clauses: dict[str, ast.Node | None] = {
+        "JOIN": next(iter(query.joins), None),
+        "WINDOW": query.window,
+        "GROUP BY": next(iter(query.group_by), None),
+        "PARTITION BY": next(iter(query.partition_by), None),
+        "HAVING": query.having,
+    }
+    for clause, node in clauses.items():
+        if node is not None:
+            raise KsqlStatementError(
+                f"Pull queries don't support {clause} clauses. {MORE}",
+                hint="add EMIT CHANGES for a live result; over history, Workspace.sql(...) runs any SELECT.",
+                span=node.span,
+            )
+
+
+def _check_limit(query: ast.Query, pipeline: Pipeline) -> None:
+    if query.limit is None:
+        return
+    name = "ksql.query.pull.limit.clause.enabled"
+    if pipeline.config().get(name, "true").lower() == "false":
         raise KsqlStatementError(
-            "Pull queries don't support GROUP BY clauses. See https://cnfl.io/queries for more info.\n"
-            "Add EMIT CHANGES if you intended to issue a push query.",
-            hint="add EMIT CHANGES for a live result; over history, Workspace.sql(...) runs any SELECT.",
-            span=query.group_by[0].span if query.group_by else query.span,
+            f"LIMIT clause in pull queries is currently disabled. You can enable them by setting {name}=true. {MORE}",
+            hint=f"SET '{name}'='true';",
+            span=query.span,
         )
-    if query.joins or isinstance(plan.root, Join):
+    if query.limit < 0:
         raise KsqlStatementError(
-            "Pull queries don't support JOIN clauses. See https://cnfl.io/queries for more info.\n"
-            "Add EMIT CHANGES if you intended to issue a push query.",
-            hint="add EMIT CHANGES for a live result; over history, Workspace.sql(...) runs any SELECT.",
-            span=query.joins[0].span if query.joins else query.span,
+            "Pull queries don't support negative integers in the LIMIT clause. See https://cnfl.io/queries for more "
+            "info.",
+            span=query.span,
         )
 
 
 def _result(store: Store, output: Sql, plan: QueryPlan, limit: int | None) -> list[tuple[Any, ...]]:
+    """Read the rows of a batch; those of a table in the order of their keys' bytes, as a RocksDB store has them."""
+    source = plan.scans[0]
     columns = join(", ", [ident(i) for _, i in plan.order])
     tail = sql("LIMIT {}", lit(limit)) if limit is not None else sql("")
-    return store.rows(sql("SELECT {} FROM {} ORDER BY seq, sub {}", columns, output, tail))
+    order = sql("seq, sub")
+    if source.is_table:
+        windowed = source.window is not None
+        keys = [ident(f"k{i}") for i in range(len(source.schema.key))]
+        bounds = (ident("ws"), ident("we")) if windowed else (None, None)
+        order = sql("{}, seq, sub", encode(key_side(source), keys, *bounds))
+    return store.rows(sql("SELECT {} FROM {} WHERE NOT vnull ORDER BY {} {}", columns, output, order, tail))
 
 
 def _from_table(
@@ -128,7 +179,7 @@ def _from_table(
                 summary=f"table {source.name} is not kept by a query",
                 hint=f"CREATE TABLE QUERYABLE_{source.name} AS SELECT * FROM {source.name}; and select from that.",
             )
-        return _from_stream(pipeline, store, program, plan)
+        return _from_topic_of_table(pipeline, store, program, plan)
     query = pipeline.engine.queries[source.query_id]
     table = materialized(source.query_id, query.task.program.shape)
     shape = query.task.program.shape
@@ -151,19 +202,39 @@ def _from_table(
 
 def _from_stream(pipeline: Pipeline, store: Store, program: Program, plan: QueryPlan) -> list[tuple[Any, ...]]:
     """Run the query over its topics as they are now, or until it has enough rows."""
+    rows: list[tuple[Any, ...]] = []
+    for output in _outputs(pipeline, store, program):
+        rows += _result(store, output, plan, None if plan.limit is None else plan.limit - len(rows))
+        if plan.limit is not None and len(rows) >= plan.limit:
+            break
+    return rows
+
+
+def _from_topic_of_table(pipeline: Pipeline, store: Store, program: Program, plan: QueryPlan) -> list[tuple[Any, ...]]:
+    """Run the query over a table's topic as it is now, and keep the last row of each key."""
+    shape = program.shape
+    changes = ident("temp", "pull:changes")
+    store.execute(shape.create(changes))
+    for output in _outputs(pipeline, store, program):
+        store.execute(sql("INSERT INTO {} SELECT {} FROM {}", changes, join(", ", shape.columns()), output))
+    keys = join(", ", [*shape.key_columns(), *shape.window_columns()[:1]])
+    last = sql(
+        "(SELECT * FROM {} QUALIFY row_number() OVER (PARTITION BY {} ORDER BY seq DESC, sub DESC) = 1)", changes, keys
+    )
+    return _result(store, last, plan, plan.limit)
+
+
+def _outputs(pipeline: Pipeline, store: Store, program: Program) -> Iterator[Sql]:
+    """Run a program over its topics as they are now; yields the output of each step that gave records."""
     doorbell = Doorbell()
     topics = [i.source.topic for i in program.inputs]
     readers = [pipeline.reader(topic, doorbell.ring) for topic in topics]
     ends = [pipeline.engine.call(functools.partial(pipeline.log_of(topic).ends, topic)) for topic in topics]
     task = QueryTask("pull", program, readers, pipeline.registry, None)
-    rows: list[tuple[Any, ...]] = []
     try:
         task.prepare(store, earliest=True)
         for step in scan(task, store, ends, doorbell, int(pipeline.setting("max.batch.records"))):
             if step.count:
-                rows += _result(store, task.output(), plan, None if plan.limit is None else plan.limit - len(rows))
-            if plan.limit is not None and len(rows) >= plan.limit:
-                break
+                yield task.output()
     finally:
         task.close()
-    return rows

@@ -130,6 +130,12 @@ class _CaseOutside:
     def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
         return _FedReader(topic, self._feeder)
 
+    def check(self) -> None:
+        """Nothing to get out of the database."""
+
+    def problem(self) -> str | None:
+        return None
+
     def close(self) -> None:
         """Nothing to let go of."""
 
@@ -197,7 +203,8 @@ class Bench:
         self.pipeline.engine.appended()
 
     def use_embedded_readers(self) -> None:
-        """Let the queries that follow read their topics by themselves."""
+        """Let the queries that follow read their topics by themselves, and find there what was written so far."""
+        self._topics.settle(self.store)
         outside = EmbeddedOutside(self.store)
         outside.topics = self._topics
         self.pipeline.outside = outside

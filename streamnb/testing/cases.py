@@ -55,5 +55,6 @@ def _expand(path: Path, body: Mapping[str, Any]) -> Iterator[Case]:
             if config is not None and configured is not None:
                 id_ += f" - {configured}={config}"
                 properties[configured] = str(config)
-            kind = "rest" if "responses" in body or "expectedError" in body else "query"
+            rest = path.parent.name.startswith("rest") or "responses" in body or "expectedError" in body
+            kind = "rest" if rest else "query"
             yield Case(id_, path.name, kind, tuple(statements), properties, body)
