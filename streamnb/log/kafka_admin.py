@@ -12,7 +12,15 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetS
 
 from streamnb.errors import LogError
 from streamnb.log.base import CLEANUPS, Cleanup, TopicInfo, check_topic_name, unknown_topic
-from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, learn_leaders, log_error, logger
+from streamnb.log.kafka_client import (
+    CALL_SECONDS_MAX,
+    client_settings,
+    guarded,
+    learn_leaders,
+    log_error,
+    logger,
+    too_slow,
+)
 from streamnb.log.kafka_url import KafkaUrl
 
 __all__ = ["INTERNAL_PREFIX", "KafkaLog", "KafkaRecord"]
@@ -20,15 +28,18 @@ __all__ = ["INTERNAL_PREFIX", "KafkaLog", "KafkaRecord"]
 INTERNAL_PREFIX = "_streamnb-"
 """Begins the names of topics that the engine keeps for itself; SHOW TOPICS leaves them out."""
 
-REQUEST_SECONDS_MAX = 10.0
-CONNECT_SECONDS_MAX = 4.0
+ASK_SECONDS_MAX = 4.0
+CHANGE_SECONDS_MAX = 10.0
 
 KafkaRecord = tuple[int, int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]] | None]
 """A record for PRINT: partition, offset, timestamp in ms, key, value, headers."""
 
 
 class KafkaLog:
-    """The topics of a Kafka cluster. Calls block, up to ten seconds, and may come from any thread."""
+    """The topics of a Kafka cluster. Calls block and may come from any thread.
+
+    A cluster that does not answer is an error after four seconds; one that answers is given ten for a change.
+    """
 
     def __init__(self, url: KafkaUrl) -> None:
         """Make the client; nothing is asked of the broker yet. Raises: LogError for settings not understood."""
@@ -39,7 +50,7 @@ class KafkaLog:
     def check(self) -> None:
         """Make sure that the cluster answers. Raises: LogError within a few seconds when it does not."""
         with guarded(self.url, "connecting"):
-            self._admin.list_topics(timeout=CONNECT_SECONDS_MAX)
+            self._admin.list_topics(timeout=ASK_SECONDS_MAX)
 
     def close(self) -> None:
         """Forget the connection."""
@@ -64,9 +75,10 @@ class KafkaLog:
         config: dict[str, str] = {"cleanup.policy": cleanup}
         if retention_ms is not None:
             config["retention.ms"] = str(retention_ms)
+        self.check()
         new = NewTopic(name, partitions, -1 if replicas is None else replicas, config=config)
         try:
-            _result(self._admin.create_topics([new], request_timeout=REQUEST_SECONDS_MAX)[name])
+            _result(self._admin.create_topics([new], request_timeout=CHANGE_SECONDS_MAX)[name])
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 raise LogError(f"Topic '{name}' already exists.", summary=f"topic {name} already exists") from error
@@ -83,20 +95,21 @@ class KafkaLog:
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and wait until the cluster has forgotten it."""
+        self.check()
         with guarded(self.url, f"deleting topic {name}", name):
-            _result(self._admin.delete_topics([name], request_timeout=REQUEST_SECONDS_MAX)[name])
+            _result(self._admin.delete_topics([name], request_timeout=CHANGE_SECONDS_MAX)[name])
         self._await(lambda: self._describe(name) is None, f"topic {name} to be gone")
 
     def _await(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + REQUEST_SECONDS_MAX
+        deadline = time.monotonic() + CHANGE_SECONDS_MAX
         while not condition():
             if time.monotonic() > deadline:
-                raise LogError(f"waited too long for {what} at Kafka {self.url.bootstrap}")
+                raise too_slow(f"waited too long for {what} at Kafka {self.url.bootstrap}")
             time.sleep(0.02)
 
     def _describe(self, name: str) -> TopicDescription | None:
         with guarded(self.url, f"describing topic {name}"):
-            futures = self._admin.describe_topics(TopicCollection([name]), request_timeout=REQUEST_SECONDS_MAX)
+            futures = self._admin.describe_topics(TopicCollection([name]), request_timeout=ASK_SECONDS_MAX)
             try:
                 return cast(TopicDescription, _result(futures[name]))
             except KafkaException as error:
@@ -115,7 +128,7 @@ class KafkaLog:
     def topics(self) -> Sequence[TopicInfo]:
         """List all topics by name; Kafka's internal ones and the engine's own are left out."""
         with guarded(self.url, "listing topics"):
-            found = self._admin.list_topics(timeout=REQUEST_SECONDS_MAX).topics
+            found = self._admin.list_topics(timeout=ASK_SECONDS_MAX).topics
         shapes = [
             (name, len(topic.partitions), max(len(p.replicas) for p in topic.partitions.values()))
             for name, topic in found.items()
@@ -129,7 +142,7 @@ class KafkaLog:
         resources = [ConfigResource(ResourceType.TOPIC, name) for name, _, _ in shapes]
         infos = []
         with guarded(self.url, "describing topics"):
-            futures = self._admin.describe_configs(resources, request_timeout=REQUEST_SECONDS_MAX)
+            futures = self._admin.describe_configs(resources, request_timeout=ASK_SECONDS_MAX)
             settings = {resource.name: future for resource, future in futures.items()}
             for name, partitions, replicas in shapes:
                 try:
@@ -168,7 +181,7 @@ class KafkaLog:
         asked = {TopicPartition(topic, part): spec for part, spec in specs.items()}
         with guarded(self.url, f"asking for the ends of topic {topic}", topic):
             futures = self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=REQUEST_SECONDS_MAX
+                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ASK_SECONDS_MAX
             )
             return {place.partition: _result(future).offset for place, future in futures.items()}
 
@@ -216,4 +229,4 @@ def _record(message: Any) -> KafkaRecord:
 
 
 def _result(future: Future[Any]) -> Any:
-    return future.result(REQUEST_SECONDS_MAX + 5)
+    return future.result(CHANGE_SECONDS_MAX + 5)

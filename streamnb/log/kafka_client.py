@@ -13,7 +13,18 @@ from streamnb.errors import LogError
 from streamnb.log.base import unknown_topic
 from streamnb.log.kafka_url import KafkaUrl
 
-__all__ = ["CALL_SECONDS_MAX", "client_settings", "guarded", "is_unreachable", "learn_leaders", "log_error", "logger"]
+__all__ = [
+    "CALL_SECONDS_MAX",
+    "client_settings",
+    "guarded",
+    "is_unknown_topic",
+    "is_unreachable",
+    "learn_leaders",
+    "log_error",
+    "logger",
+    "may_pass",
+    "too_slow",
+]
 
 CALL_SECONDS_MAX = 0.2
 """The longest that a worker thread stays inside one librdkafka call, so that it can always be stopped."""
@@ -62,6 +73,30 @@ def client_settings(
 def is_unreachable(error: KafkaError) -> bool:
     """Tell whether an error says that no broker answers, which may pass."""
     return error.code() in _UNREACHABLE
+
+
+def is_unknown_topic(error: KafkaError) -> bool:
+    """Tell whether an error says that a topic does not exist."""
+    return error.code() in _UNKNOWN_TOPIC
+
+
+def may_pass(error: LogError) -> bool:
+    """Tell whether trying again can help: the broker's error behind this one is not about rights or settings.
+
+    A broker that just started has many such errors: it loads its coordinators, and topics have no leader yet.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, KafkaException):
+        return False
+    reason: KafkaError = cause.args[0]
+    return not reason.fatal() and reason.code() not in _REFUSED and reason.code() != KafkaError._INVALID_ARG
+
+
+def too_slow(message: str) -> LogError:
+    """Make the error for a broker that answers, and does not come to an end."""
+    error = LogError(message)
+    error.__cause__ = KafkaException(KafkaError(KafkaError._TIMED_OUT, message))
+    return error
 
 
 def log_error(url: KafkaUrl, error: KafkaError, doing: str, topic: str | None = None) -> LogError:

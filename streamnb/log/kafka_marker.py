@@ -15,12 +15,12 @@ from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from streamnb.errors import LogError
 from streamnb.log.kafka_admin import INTERNAL_PREFIX, KafkaLog
-from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, learn_leaders, logger
+from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, learn_leaders, logger, too_slow
 from streamnb.log.kafka_url import KafkaUrl
 
 __all__ = ["Marker", "Note"]
 
-READ_SECONDS_MAX = 30.0
+READ_SECONDS_MAX = 5.0
 
 
 @dataclass(frozen=True)
@@ -106,4 +106,4 @@ class Marker:
                         return notes
         finally:
             self._consumer.unassign()
-        raise LogError(f"the outbox marker of service {self._url.service_id} could not be read in time")
+        raise too_slow(f"the outbox marker of service {self._url.service_id} could not be read in time")

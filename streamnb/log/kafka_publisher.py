@@ -5,71 +5,57 @@ order. Each Kafka transaction holds rows and the position behind the last of the
 itself knows what is out. Whatever happens, the position is the truth: after a start, and after a commit whose
 outcome is unknown, a new producer ends what the old one left open and the position is read again; rows before it are
 dropped, the others are sent as they were stored. The engine deletes rows below ``published`` from its outbox.
+
+A row that Kafka will never take is found by halving the transaction, and reported as ``refused``. The engine notes it
+for good, blanks it in its outbox (its topic becomes null, so that numbers stay without gaps) and calls ``skip``.
 """
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 import uuid
-from collections import deque
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pyarrow as pa
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
-from streamnb.log.base import RECORD_SCHEMA
-from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, is_unreachable, log_error, logger
+from streamnb.log.base import unknown_topic
+from streamnb.log.kafka_client import CALL_SECONDS_MAX, is_unknown_topic, log_error, may_pass
 from streamnb.log.kafka_marker import Marker
+from streamnb.log.kafka_outgoing import OUTBOX_SCHEMA, Outgoing, Stopped
+from streamnb.log.kafka_producer import (
+    Refused,
+    is_fenced,
+    is_poison,
+    is_purged,
+    make_producer,
+    missing_topic,
+    record_headers,
+)
 from streamnb.log.kafka_url import KafkaUrl
 
 __all__ = ["OUTBOX_SCHEMA", "KafkaPublisher"]
 
-OUTBOX_SCHEMA = pa.schema(
-    [
-        ("seq", pa.int64()),
-        ("topic", pa.string()),
-        *(RECORD_SCHEMA.field(name) for name in ("ts", "key", "value", "hdr")),
-    ]
-)
-"""The columns of outbox rows; ``seq`` has no gaps and begins at 0 or later."""
-
 TRANSACTION_ROWS_MAX = 50_000
 BACKOFF_SECONDS = (0.1, 5.0)
 STOP_SECONDS_MAX = 3.0
-OUTCOME_SECONDS_MAX = 60.0
-
-_TUNED: Mapping[str, Any] = {
-    "linger.ms": 5,  # a commit flushes at once; until then small batches would cost the broker dearly
-    "batch.size": 1_000_000,
-    "batch.num.messages": 100_000,
-    "queue.buffering.max.messages": 200_000,
-    "queue.buffering.max.kbytes": 262_144,
-    "transaction.timeout.ms": 60_000,
-    "reconnect.backoff.max.ms": 1_000,
-    # A transaction that begins while the broker still ends the one before is asked to come again after this.
-    "retry.backoff.ms": 5,
-    "retry.backoff.max.ms": 500,
-}
-
-_FENCED = frozenset((KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH))
-_POISON = frozenset((KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD, KafkaError._INVALID_ARG))
-_PURGED = frozenset((KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT))
+OUTCOME_SECONDS_MAX = 10.0
+PATIENCE_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 
 
 class _UnknownOutcome(Exception):
     """The producer cannot be used any more, and whether its last commit took effect is to be read from Kafka."""
 
 
-class _Stopped(Exception):
-    """The publisher was told to stop."""
+class _TopicMissing(Exception):
+    """A topic of the transaction does not exist: its records cannot go out, and nothing behind them."""
 
 
-class KafkaPublisher:
+class KafkaPublisher(Outgoing):
     """Publishes outbox rows in order. ``offer`` and the properties may be used by any one thread besides its own."""
 
     def __init__(
@@ -87,18 +73,15 @@ class KafkaPublisher:
         is the number that the engine will give next; a position beyond it means that the file is an old copy,
         and is an error. ``bytes_max`` bounds what is offered and not published. ``on_news`` is called by the thread.
         """
-        self._url, self._seq_next, self._bytes_max = url, seq_next, bytes_max
-        self._on_news = on_news or (lambda: None)
+        super().__init__(bytes_max, on_news or (lambda: None))
+        self._url, self._seq_next = url, seq_next
         self._marker = Marker(url, store_id, uuid.uuid4().hex)
-        self._changed = threading.Condition()
-        # Below: guarded by the condition's lock.
-        self._batches: deque[pa.Table] = deque()
-        self._size_bytes = 0
-        self._published: int | None = None
-        self._error: LogError | None = None
-        self._trouble: LogError | None = None
-        self._stopping = False
-        self._refusal: tuple[KafkaError, str] | None = None  # the thread's own
+        # Below: the thread's own.
+        self._failed: tuple[KafkaError, str] | None = None  # the transaction's first record that was not delivered
+        self._rows_max = TRANSACTION_ROWS_MAX
+        self._topics: frozenset[str] = frozenset()  # the transaction's
+        self._suspects = False  # one of them was missing
+        self._look_at = 0.0
         self._thread = threading.Thread(
             target=self._run, name=f"streamnb-kafka-publisher-{url.service_id}", daemon=True
         )
@@ -115,50 +98,6 @@ class KafkaPublisher:
         if self._thread.ident is not None:
             self._thread.join(STOP_SECONDS_MAX)
 
-    @property
-    def published(self) -> int | None:
-        """Return the first sequence number that is not known to be out; None until Kafka was asked."""
-        with self._changed:
-            return self._published
-
-    @property
-    def error(self) -> LogError | None:
-        """Return why the publisher has ended: another engine took over, a record is refused, the file is a copy."""
-        with self._changed:
-            return self._error
-
-    @property
-    def trouble(self) -> LogError | None:
-        """Return what keeps the publisher from going on for now, and is tried again; None while all is well."""
-        with self._changed:
-            return self._trouble
-
-    def offer(self, rows: pa.Table) -> bool:
-        """Hand over the next rows of the outbox (``OUTBOX_SCHEMA``); False when there is no room for them yet.
-
-        Rows must be offered in the order of ``seq`` without a gap; published ones are passed over. An empty
-        queue has room for any batch. Raises: LogError when the publisher has ended on an error.
-        """
-        with self._changed:
-            if self._error is not None:
-                raise self._error
-            if self._batches and self._size_bytes + rows.nbytes > self._bytes_max:
-                return False
-            if rows.num_rows:
-                self._batches.append(rows)
-                self._size_bytes += rows.nbytes
-                self._changed.notify_all()
-            return True
-
-    def wait_published(self, seq: int, timeout: float) -> bool:
-        """Wait until all rows below ``seq`` are out; False when the time is over or the publisher has ended first."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._error is not None or self._is_published(seq), timeout)
-            return self._is_published(seq)
-
-    def _is_published(self, seq: int) -> bool:
-        return self._published is not None and self._published >= seq
-
     # The thread.
 
     def _run(self) -> None:
@@ -169,32 +108,32 @@ class KafkaPublisher:
                     producer = self._open()
                     try:
                         while True:
-                            self._publish(producer, self._next_rows())
+                            self._publish(producer, self._next_rows(self._rows_max))
                             backoff = BACKOFF_SECONDS[0]
                     finally:
                         producer.purge()
                 except _UnknownOutcome as error:
                     self._note_loss(error.__cause__)
+                except _TopicMissing as error:
+                    self._suspects = True
+                    self._set_trouble(unknown_topic(str(error)))
                 except LogError as error:
-                    if not _may_pass(error):
+                    if not may_pass(error):
                         raise
                     self._set_trouble(error)
                 self._pause(backoff)
                 backoff = min(2 * backoff, BACKOFF_SECONDS[1])
-        except _Stopped:
+        except Stopped:
             pass
         except Exception as error:  # whatever ends the thread is the publisher's error, for the engine to raise
-            with self._changed:
-                self._error = error if isinstance(error, LogError) else LogError(f"publishing failed: {error!r}")
-                self._changed.notify_all()
-            self._on_news()
+            self._fail(error if isinstance(error, LogError) else LogError(f"publishing failed: {error!r}"))
         finally:
             self._marker.close()
 
     def _note_loss(self, error: BaseException | None) -> None:
         """Decide about a producer that is lost: go on with a new one, unless another engine took over."""
         reason = error.args[0] if isinstance(error, KafkaException) else None
-        if reason is not None and reason.code() in _FENCED and self._marker.is_taken_over():
+        if reason is not None and is_fenced(reason) and self._is_taken_over():
             service = self._url.service_id
             raise LogError(
                 f"another engine with service id {service} took over",
@@ -204,22 +143,16 @@ class KafkaPublisher:
         trouble = LogError(str(error)) if reason is None else log_error(self._url, reason, "publishing")
         self._set_trouble(trouble)
 
-    def _set_trouble(self, trouble: LogError | None) -> None:
-        with self._changed:
-            if self._trouble is trouble:
-                return
-            self._trouble = trouble
-        self._on_news()
-
-    def _pause(self, seconds: float) -> None:
-        with self._changed:
-            if self._changed.wait_for(lambda: self._stopping, seconds * random.uniform(0.5, 1.0)):
-                raise _Stopped
-
-    def _check_stop(self) -> None:
-        with self._changed:
-            if self._stopping:
-                raise _Stopped
+    def _is_taken_over(self) -> bool:
+        """Ask until Kafka answers: going on unasked might take over from the other engine in turn."""
+        while True:
+            try:
+                return self._marker.is_taken_over()
+            except LogError as error:
+                if not may_pass(error):
+                    raise
+                self._set_trouble(error)
+                self._pause(BACKOFF_SECONDS[0])
 
     def _open(self) -> Producer:
         """Make a producer, end what an earlier one left open, and read the position.
@@ -228,26 +161,20 @@ class KafkaPublisher:
         2. Read the position, which nobody else can move any more.
         3. Commit it again with a note: from now on, this engine is the one that publishes.
         """
-        fixed = {
-            "transactional.id": f"streamnb-{self._url.service_id}",
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",
-            "delivery.report.only.error": True,
-            "on_delivery": self._on_failed_delivery,
-        }
-        with guarded(self._url, "publishing"):
-            producer = Producer(client_settings(self._url, _TUNED, fixed), logger=logger)
+        producer = make_producer(self._url, self._on_failed_delivery)
+        self._topics, self._failed = frozenset(), None
         try:
-            self._finish(lambda: producer.init_transactions(CALL_SECONDS_MAX))
+            self._finish(producer, lambda: producer.init_transactions(CALL_SECONDS_MAX))
             failpoint("publish.init_done")
             self._marker.create()
             position = self._marker.position()
             self._check_position(position)
-            self._finish(producer.begin_transaction)
+            self._finish(producer, producer.begin_transaction)
             self._commit(producer, position)
         except KafkaException as error:
             raise _UnknownOutcome from error
-        self._set_trouble(None)
+        if not self._suspects:
+            self._set_trouble(None)
         self._advance(position)
         return producer
 
@@ -260,58 +187,66 @@ class KafkaPublisher:
                 hint="use the newest copy of the file, or another service.id to publish everything anew",
             )
 
-    def _next_rows(self) -> pa.Table:
-        """Wait for rows and return those of the first batch that are not published."""
-        with self._changed:
-            while True:
-                self._changed.wait_for(lambda: self._stopping or bool(self._batches))
-                if self._stopping:
-                    raise _Stopped
-                rows = self._batches[0]
-                first, published = rows["seq"][0].as_py(), self._published or 0
-                if first + rows.num_rows > published:
-                    break
-                self._drop_batch()
-        if first > published and published > 0:
-            raise LogError(f"outbox rows {published} to {first - 1} were never offered")
-        return rows.slice(max(0, published - first), TRANSACTION_ROWS_MAX)
-
-    def _drop_batch(self) -> None:
-        self._size_bytes -= self._batches.popleft().nbytes
-
     def _publish(self, producer: Producer, rows: pa.Table) -> None:
-        """Publish rows in one transaction, as often as Kafka aborts it."""
+        """Publish rows in one transaction; when Kafka takes it back, they are the next rows again."""
         next_ = rows["seq"][-1].as_py() + 1
+        rows = self._sendable(rows)
+        self._topics, self._failed = frozenset(rows["topic"].unique().to_pylist()), None
+        if self._suspects:
+            self._await_topics(producer)
+        half = rows.num_rows // 2
+        refused: list[Refused] = []
         try:
-            self._finish(producer.begin_transaction)
+            self._finish(producer, producer.begin_transaction)
             failpoint("publish.begun")
-            half = rows.num_rows // 2
-            self._produce(producer, rows.slice(0, half))
+            refused += self._produce(producer, rows.slice(0, half))
             failpoint("publish.mid")
-            self._produce(producer, rows.slice(half))
-            self._commit(producer, next_)
+            refused += self._produce(producer, rows.slice(half))
+            if not refused:
+                self._commit(producer, next_)
         except KafkaException as error:
-            self._check_refused()
+            refused = self._look_into(rows)
             self._abort(producer, error)
-            return
-        failpoint("publish.after_commit")
-        self._set_trouble(None)
-        self._advance(next_)
+        else:
+            if not refused:
+                failpoint("publish.after_commit")
+                self._rows_max = min(2 * self._rows_max, TRANSACTION_ROWS_MAX)
+                self._set_trouble(None)
+                self._advance(next_)
+                return
+            self._take_back(producer)
+        if refused:
+            self._report(tuple(refused))
+
+    def _await_topics(self, producer: Producer) -> None:
+        """Wait until all topics of the transaction exist."""
+        while True:
+            try:
+                missing = missing_topic(producer, self._topics)
+            except KafkaException as error:
+                raise _UnknownOutcome from error
+            if missing is None:
+                self._suspects = False
+                return
+            self._set_trouble(unknown_topic(missing))
+            self._pause(LOOK_SECONDS)
 
     def _commit(self, producer: Producer, next_: int) -> None:
         """Commit the transaction with the position ``next_``."""
         failpoint("publish.before_offsets")
         self._marker.write_note(producer, next_)
-        self._finish(lambda: self._marker.write_offset(producer, next_))
+        self._finish(producer, lambda: self._marker.write_offset(producer, next_))
         failpoint("publish.before_commit")
-        self._finish(lambda: producer.commit_transaction(CALL_SECONDS_MAX))
+        self._finish(producer, lambda: producer.commit_transaction(CALL_SECONDS_MAX))
 
-    def _produce(self, producer: Producer, rows: pa.Table) -> None:
-        columns = [rows[name].to_pylist() for name in ("topic", "value", "key", "ts")]
+    def _produce(self, producer: Producer, rows: pa.Table) -> list[Refused]:
+        """Give rows to the producer; return those that it will not even send."""
+        columns = [rows[name].to_pylist() for name in ("seq", "topic", "value", "key", "ts")]
         headers = rows["hdr"].to_pylist() if rows["hdr"].null_count < rows.num_rows else None
         produce = producer.produce
-        for index, (topic, value, key, ts) in enumerate(zip(*columns, strict=True)):
-            sent = None if headers is None or headers[index] is None else _headers(headers[index])
+        refused = []
+        for index, (seq, topic, value, key, ts) in enumerate(zip(*columns, strict=True)):
+            sent = None if headers is None or headers[index] is None else record_headers(headers[index])
             while True:
                 try:
                     produce(topic, value, key, timestamp=ts, headers=sent)
@@ -320,28 +255,38 @@ class KafkaPublisher:
                     producer.poll(CALL_SECONDS_MAX)
                     self._check_stop()
                 except KafkaException as error:
-                    if error.args[0].code() not in _POISON:
+                    if not is_poison(error.args[0]):
                         raise
-                    raise _refused(error.args[0], topic) from error
+                    refused.append(Refused(seq, topic, error.args[0].str()))
+                    break
+        return refused
 
     def _on_failed_delivery(self, error: KafkaError | None, message: Message) -> None:
         """Keep the first failure of a transaction: the error of its commit does not say what failed."""
-        if error is not None and self._refusal is None and error.code() not in _PURGED:
-            self._refusal = (error, str(message.topic()))
+        if error is not None and self._failed is None and not is_purged(error):
+            self._failed = (error, str(message.topic()))
 
-    def _check_refused(self) -> None:
-        """Raise when a record will never be taken; else tell what keeps records from being taken."""
-        refusal, self._refusal = self._refusal, None
-        if refusal is None:
-            return
-        error, topic = refusal
-        if error.code() in _POISON:
-            raise _refused(error, topic)
-        self._set_trouble(log_error(self._url, error, f"writing topic {topic}", topic))
+    def _look_into(self, rows: pa.Table) -> list[Refused]:
+        """Find out why a transaction failed: return the row that Kafka will never take, or try fewer to find it.
 
-    def _finish(self, call: Callable[[], object]) -> None:
+        A broker refuses what it got in one request as a whole, so that one row has to be alone to be blamed.
+        """
+        if self._failed is None:
+            return []
+        error, topic = self._failed
+        if is_poison(error) and topic in self._topics:
+            if rows.num_rows == 1:
+                return [Refused(rows["seq"][0].as_py(), topic, error.str())]
+            self._rows_max = rows.num_rows // 2
+        elif is_unknown_topic(error):
+            raise _TopicMissing(topic)
+        else:
+            self._set_trouble(log_error(self._url, error, f"writing topic {topic}", topic))
+        return []
+
+    def _finish(self, producer: Producer, call: Callable[[], object]) -> None:
         """Call until it is done, in short turns; what a turn began goes on in the next."""
-        deadline = time.monotonic() + OUTCOME_SECONDS_MAX
+        begun = time.monotonic()
         while True:
             self._check_stop()
             try:
@@ -349,47 +294,39 @@ class KafkaPublisher:
                 return
             except KafkaException as error:
                 reason: KafkaError = error.args[0]
-                if not reason.retriable() or reason.txn_requires_abort() or time.monotonic() > deadline:
+                waited = time.monotonic() - begun
+                if not reason.retriable() or reason.txn_requires_abort() or waited > OUTCOME_SECONDS_MAX:
                     raise
-                self._set_trouble_later(reason, deadline)
+                if reason.code() != KafkaError._TIMED_OUT or waited > PATIENCE_SECONDS:
+                    self._diagnose(producer, reason)
 
-    def _set_trouble_later(self, reason: KafkaError, deadline: float) -> None:
-        if deadline - time.monotonic() < OUTCOME_SECONDS_MAX - 5:
-            self._set_trouble(log_error(self._url, reason, "publishing"))
+    def _diagnose(self, producer: Producer, reason: KafkaError) -> None:
+        """Find out, now and then, what a call waits for: a topic that is not there, or the broker."""
+        if time.monotonic() < self._look_at:
+            return
+        missing = None
+        try:
+            missing = missing_topic(producer, self._topics)
+        except KafkaException as error:
+            reason = error.args[0]
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        if missing is not None:
+            raise _TopicMissing(missing)
+        self._set_trouble(log_error(self._url, reason, "publishing"))
 
     def _abort(self, producer: Producer, error: KafkaException) -> None:
         """Take an abortable transaction back, so that it can be published again; give up the producer otherwise."""
         reason: KafkaError = error.args[0]
         if reason.fatal() or not reason.txn_requires_abort():
             raise _UnknownOutcome from error
-        if self.trouble is None:
-            self._set_trouble(log_error(self._url, reason, "publishing"))
-        producer.purge()
-        try:
-            self._finish(lambda: producer.abort_transaction(CALL_SECONDS_MAX))
-        except KafkaException as second:
-            raise _UnknownOutcome from second
+        if self._failed is None:
+            self._diagnose(producer, reason)
+        self._take_back(producer)
         self._pause(BACKOFF_SECONDS[0])
 
-    def _advance(self, next_: int) -> None:
-        with self._changed:
-            self._published = next_
-            self._changed.notify_all()
-        self._on_news()
-
-
-def _may_pass(error: LogError) -> bool:
-    cause = error.__cause__
-    return isinstance(cause, KafkaException) and is_unreachable(cause.args[0])
-
-
-def _refused(error: KafkaError, topic: str) -> LogError:
-    return LogError(
-        f"Kafka refuses an output record of topic {topic}: {error.str()}",
-        summary=f"Kafka refuses an output record of topic {topic}",
-        hint="it may be too large: see message.max.bytes of the client (in the URL) and max.message.bytes of the topic",
-    )
-
-
-def _headers(headers: list[dict[str, Any]]) -> list[tuple[str, str | bytes | None]]:
-    return [(header["k"], header["v"]) for header in headers]
+    def _take_back(self, producer: Producer) -> None:
+        producer.purge()
+        try:
+            self._finish(producer, lambda: producer.abort_transaction(CALL_SECONDS_MAX))
+        except KafkaException as error:
+            raise _UnknownOutcome from error

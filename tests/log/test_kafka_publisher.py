@@ -14,9 +14,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from streamnb.errors import LogError
 from streamnb.log.kafka_admin import KafkaLog
+from streamnb.log.kafka_producer import Refused
 from streamnb.log.kafka_publisher import OUTBOX_SCHEMA, KafkaPublisher
 from streamnb.log.kafka_url import KafkaUrl, parse_kafka_url
 from tests.kafka_broker import KafkaBroker
@@ -190,12 +192,93 @@ def test_missing_topic_is_told_and_publishing_goes_on_once_it_is_there(url: Kafk
     assert_each_once(url, late, 10)
 
 
-def test_record_that_is_too_large_ends_the_publisher_with_its_topic(url: KafkaUrl, topic: str) -> None:
-    huge = rows(topic, 0, 1).set_column(4, OUTBOX_SCHEMA.field("value"), pa.array([b"x" * 2_000_000], pa.binary()))
+def test_missing_topic_that_was_there_is_told_and_publishing_goes_on_once_it_is_back(url: KafkaUrl, topic: str) -> None:
+    log = KafkaLog(url)
+    with publishing(url) as publisher:
+        publisher.offer(rows(topic, 0, 10))
+        assert publisher.wait_published(10, 30)
+        log.delete_topic(topic)
+        publisher.offer(rows(topic, 10, 10))
+        assert trouble_of(publisher, 20) == f"Topic '{topic}' does not exist"
+        log.create_topic(topic, 2)
+        assert publisher.wait_published(20, 20), publisher.trouble
+        assert publisher.trouble is None
+    assert sorted(int(m.value()) for m in messages(url, topic)) == list(range(10, 20))
+
+
+def trouble_of(publisher: KafkaPublisher, seq: int) -> str:
+    """Wait until the publisher, which cannot come to ``seq``, says why."""
+    while publisher.trouble is None:
+        assert not publisher.wait_published(seq, 0.05)
+        assert publisher.error is None
+    return str(publisher.trouble)
+
+
+def with_value(table: pa.Table, seq: int, value: bytes) -> pa.Table:
+    """Give one row another value."""
+    values = [value if s == seq else v for s, v in zip(*(table[c].to_pylist() for c in ("seq", "value")), strict=True)]
+    return table.set_column(4, OUTBOX_SCHEMA.field("value"), pa.array(values, pa.binary()))
+
+
+def refused_by(publisher: KafkaPublisher, seq: int) -> tuple[Refused, ...]:
+    """Wait until the publisher, which cannot come to ``seq``, tells of a refused row."""
+    while not publisher.refused:
+        assert not publisher.wait_published(seq, 0.05)
+        assert publisher.error is None
+    return publisher.refused
+
+
+def test_record_too_large_for_the_client_is_refused_and_the_others_go_out(url: KafkaUrl, topic: str) -> None:
+    huge = with_value(with_value(rows(topic, 0, 100), 17, b"x" * 2_000_000), 50, b"y" * 2_000_000)
     with publishing(url) as publisher:
         publisher.offer(huge)
-        assert not publisher.wait_published(1, 30)
-        assert f"Kafka refuses an output record of topic {topic}" in str(publisher.error)
+        refused = refused_by(publisher, 100)
+        assert [(r.seq, r.topic) for r in refused] == [(17, topic), (50, topic)]
+        assert "too large" in refused[0].reason
+        assert messages(url, topic) == []
+        publisher.skip([17, 50])
+        assert publisher.wait_published(100, 30)
+    assert sorted(int(m.value()) for m in messages(url, topic)) == [s for s in range(100) if s not in (17, 50)]
+
+
+def test_record_too_large_for_the_topic_is_found_and_the_others_go_out(url: KafkaUrl, topic: str) -> None:
+    entry = ConfigEntry("max.message.bytes", "20000", incremental_operation=AlterConfigOpType.SET)
+    admin = AdminClient({"bootstrap.servers": url.bootstrap})
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin.incremental_alter_configs([resource])[resource].result(10)
+    with publishing(url) as publisher:
+        publisher.offer(with_value(rows(topic, 0, 100), 17, os.urandom(30_000)))
+        assert [r.seq for r in refused_by(publisher, 100)] == [17]
+        publisher.skip([17])
+        assert publisher.wait_published(100, 30)
+    assert sorted(int(m.value()) for m in messages(url, topic)) == [s for s in range(100) if s != 17]
+
+
+def test_rows_without_a_topic_are_passed_over(url: KafkaUrl, topic: str) -> None:
+    blank = rows(topic, 0, 3)
+    topics = pa.array([None, topic, None], pa.string())
+    with publishing(url) as publisher:
+        publisher.offer(blank.set_column(1, OUTBOX_SCHEMA.field("topic"), topics))
+        assert publisher.wait_published(3, 30)
+    assert [int(m.value()) for m in messages(url, topic)] == [1]
+
+
+def test_broker_that_comes_back_gets_what_was_offered_meanwhile_within_30_seconds(tmp_path: Path) -> None:
+    broker = KafkaBroker(tmp_path / "node")
+    url = KafkaUrl(broker.bootstrap, "restart")
+    with broker.running():
+        KafkaLog(url).create_topic("restart", 2)
+        with publishing(url) as publisher:
+            publisher.offer(rows("restart", 0, 10))
+            assert publisher.wait_published(10, 30)
+            broker.stop()
+            publisher.offer(rows("restart", 10, 10))
+            assert "cannot reach Kafka" in trouble_of(publisher, 20)
+            assert not publisher.wait_published(20, 15)  # longer than the outcome of a commit is waited for
+            broker.start()
+            assert publisher.wait_published(20, 30), publisher.trouble or publisher.error
+            assert publisher.trouble is None
+        assert_each_once(url, "restart", 20)
 
 
 def test_full_queue_refuses_rows_until_there_is_room(url: KafkaUrl, topic: str) -> None:
