@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.task import Place
 from streamnb.failpoints import failpoint
@@ -83,18 +81,22 @@ class Checkpoint:
         if rows:
             self._store.execute(sql("INSERT INTO streamnb.places VALUES {}", join(", ", rows)))
         if before is not None and len(rows) > 1:
-            self._save_ranges(query, place, before, epoch)
+            self._save_ranges(query_id, place, before, epoch)
         failpoint("batch.offsets_done")
 
-    def _save_ranges(self, query: Sql, place: Place, before: Place, epoch: int) -> None:
+    def _save_ranges(self, query_id: str, place: Place, before: Place, epoch: int) -> None:
         ranges = [
-            sql("({}, {}, {}, {}, {}, {})", lit(epoch), query, lit(i), lit(part), lit(before.positions[i][part]), lit(next_))
+            sql("({}, {}, {}, {}, {}, {})", *_lits(epoch, query_id, i, part, before.positions[i][part], next_))
             for i, parts in place.positions.items()
             for part, next_ in parts.items()
             if before.positions[i].get(part) not in (None, next_)
         ]
         if ranges:
             self._store.execute(sql("INSERT INTO streamnb.ranges VALUES {}", join(", ", ranges)))
+
+    def trim_ranges(self, epoch: int) -> None:
+        """Forget the ranges of the transactions before an epoch."""
+        self._store.execute(sql("DELETE FROM streamnb.ranges WHERE epoch < ?"), (epoch,))
 
     def forget_query(self, query_id: str) -> None:
         """Drop what is kept of a query."""
@@ -110,3 +112,7 @@ class Checkpoint:
         self._store.execute(sql("DELETE FROM streamnb.connectors WHERE name = ?"), (name,))
         if emitted is not None:
             self._store.execute(sql("INSERT INTO streamnb.connectors VALUES (?, ?)"), (name, emitted))
+
+
+def _lits(*values: int | str) -> list[Sql]:
+    return [lit(value) for value in values]

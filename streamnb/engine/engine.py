@@ -10,24 +10,22 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
-import pyarrow as pa
-
-from streamnb.catalog import QueryInfo
 from streamnb.clock import Clock
 from streamnb.duck import sql
 from streamnb.engine.checkpoint import Checkpoint
+from streamnb.engine.commands import Commands
 from streamnb.engine.doorbell import Doorbell
-from streamnb.engine.faults import Backoff, describe_failure, is_user_error
-from streamnb.engine.processinglog import LogEntry, write
-from streamnb.engine.sink import Sink, Topics
-from streamnb.engine.task import QueryTask, StepResult
-from streamnb.errors import StoreBrokenError, StoreError
+from streamnb.engine.faults import describe_failure
+from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, write
+from streamnb.engine.running import Connector, PersistentQuery, QueryFailed
+from streamnb.engine.task import StepResult
+from streamnb.errors import LogError, StoreBrokenError, StoreError
 from streamnb.failpoints import failpoint
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.store import Store
@@ -35,79 +33,23 @@ from streamnb.store import Store
 __all__ = ["Connector", "Engine", "EngineSettings", "PersistentQuery"]
 
 T = TypeVar("T")
-IDLE_S = 0.05
+HEARTBEAT_S = 1.0
+CLOSE_S = 3.0
 TRIM_MS = 60_000
+FOLD_AGAIN_S = 60.0
+RANGES_EPOCHS = 100_000
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class EngineSettings:
     """How much a tick takes in, how long the engine gathers records before the next one, and how long the
-    write-ahead log may grow before it is folded into the file (DuckDB does so inside a commit, at 16 MiB).
+    write-ahead log may grow before it is folded into the file.
     """
 
     rows_max: int = 50_000
     interval_ms: int = 20
-    wal_bytes_max: int = 12 << 20
-
-
-@dataclass
-class PersistentQuery:
-    """A persistent query as the engine runs it."""
-
-    info: QueryInfo
-    task: QueryTask
-    sink: Sink
-    rows_in: int = 0
-    rows_out: int = 0
-    rows_max: int | None = None
-    backoff: Backoff = field(default_factory=Backoff)
-
-    @property
-    def runnable(self) -> bool:
-        """Tell whether the query takes part in ticks."""
-        return self.info.state in ("RUNNING", "RETRYING")
-
-
-class Generator(Protocol):
-    """Makes records as time passes; ``position`` says how far it is and ``rewind`` goes back to an earlier one."""
-
-    @property
-    def position(self) -> Any: ...
-    def next(self, now_ms: int) -> pa.Table:
-        """Return the records (seq, sub, part, ts, key, value, hdr) that are due."""
-        ...
-
-    def rewind(self, position: Any) -> None:
-        """Take records back: their transaction failed."""
-        ...
-
-
-@dataclass
-class Connector:
-    """A source connector as the engine runs it: what makes its records, and the topic they go to."""
-
-    name: str
-    topic: str
-    generator: Generator
-    topics: Topics
-    properties: dict[str, str] = field(default_factory=dict)
-    before: Any = None  # the generator's position when the tick began
-
-    def settle(self, emitted: int) -> None:
-        """Go on behind what was committed: where the tick ended, or where it began."""
-        if self.generator.position.emitted != emitted:
-            self.generator.rewind(self.before)
-
-
-class QueryFailed(Exception):
-    """A query raised while a tick ran; the tick is taken back."""
-
-    def __init__(self, query: PersistentQuery, error: Exception, rows_max: int) -> None:
-        super().__init__(str(error))
-        self.query = query
-        self.error = error
-        self.rows_max = rows_max
+    wal_bytes_max: int = 64 << 20
 
 
 class Engine:
@@ -129,7 +71,10 @@ class Engine:
         self.epoch = self.checkpoint.number("epoch")
         self.failure: str | None = None
         self._trimmed_ms = clock.now_ms()
-        self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
+        self._commands = Commands()
+        self._next_tick_s = 0.0
+        self._next_fold_s = 0.0
+        self._complaint: str | None = None
         self._wake = threading.Condition()
         self._woken = False
         self._stopping = False
@@ -147,15 +92,24 @@ class Engine:
         """Run a function on the engine's thread between two ticks and return its result, or raise what it raises."""
         if self._thread is None or threading.current_thread() is self._thread:
             return function()
-        if not self._thread.is_alive():
-            raise StoreError(
-                f"the engine has stopped{': ' + self.failure if self.failure else ''}",
-                hint="connect again; what was acknowledged is in the pipeline's file.",
-            )
-        future: Future[T] = Future()
-        self._commands.append((function, future))
+        future = self._commands.submit(function)
         self.wake()
-        return future.result()
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            future.cancel()  # unless it runs already
+            raise
+
+    def report(self, entries: Sequence[LogEntry]) -> Future[None] | None:
+        """Have entries written to the processing log, without waiting for it; None when the engine does not run."""
+        if self._thread is None:
+            return None
+        try:
+            future = self._commands.submit(lambda: self.write_log(entries))
+        except StoreError:
+            return None
+        self.wake()
+        return future
 
     def wake(self) -> None:
         """Make the engine look for work now."""
@@ -166,20 +120,24 @@ class Engine:
     def appended(self) -> None:
         """Take note that records were appended outside a tick, and tell who waits for them."""
         self._announce()
+        self.wake()
 
     def close(self) -> None:
         """Stop: end the tick that runs, then the thread, then the readers; fold the write-ahead log into the file."""
         self._stopping = True
         self.wake()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(2.0)
-            if self._thread.is_alive():
-                self.store.interrupt()
-                self._thread.join(2.0)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            deadline_s = time.monotonic() + CLOSE_S
+            thread.join(CLOSE_S / 3)
+            while thread.is_alive() and time.monotonic() < deadline_s:
+                self.store.interrupt()  # between two statements it has no effect
+                thread.join(0.05)
         failpoint("shutdown.joined")
         for query in self.queries.values():
             query.task.close()
         if self._thread is None or not self._thread.is_alive():
+            self._next_fold_s = 0.0
             with contextlib.suppress(StoreError):  # what was committed is in the write-ahead log
                 self._fold(0)
 
@@ -188,42 +146,68 @@ class Engine:
     def _run(self) -> None:
         try:
             while not self._stopping:
-                self._run_commands()
-                for keep in self.housekeeping:
-                    keep()
-                self._fold(self.settings.wal_bytes_max)
-                if self.congested() or not self.tick():
-                    self._idle()
+                try:
+                    self._turn()
+                except StoreBrokenError:
+                    if not self._stopping:
+                        self.recover()
         except Exception as error:
-            self.failure = str(error)
-            _log.exception("the engine stopped")
+            if not self._stopping:  # else it was interrupted
+                self.failure = str(error)
+                _log.exception("the engine stopped")
         finally:
             self._stopping = True
-            self._refuse_commands()
+            self._commands.refuse(f"the engine has stopped{': ' + self.failure if self.failure else ''}")
             self._ring()
 
-    def _run_commands(self) -> None:
-        while self._commands:
-            function, future = self._commands.popleft()
-            try:
-                future.set_result(function())
-            except BaseException as error:
-                future.set_exception(error)
+    def _turn(self) -> None:
+        """Do what is asked for, then one tick, then wait for something new; news that come meanwhile are not missed."""
+        with self._wake:
+            self._woken = False
+        self._commands.run()
+        self._keep_house()
+        if self._gather():
+            return
+        if self.congested() or not self.tick():
+            self._idle()
 
-    def _refuse_commands(self) -> None:
-        while self._commands:
-            _, future = self._commands.popleft()
-            future.set_exception(StoreError("the engine has stopped"))
+    def _keep_house(self) -> None:
+        """Run what others hang in between ticks, and fold the write-ahead log when it has grown."""
+        try:
+            for keep in self.housekeeping:
+                keep()
+        except LogError as error:
+            if error.message != self._complaint:
+                self._complaint = error.message
+                _log.warning("housekeeping failed and is tried again: %s", error.message)
+        self._fold(self.settings.wal_bytes_max)
+
+    def _gather(self) -> bool:
+        """Let records gather behind a tick that had few of them; True when it is not yet time for the next tick."""
+        left_s = self._next_tick_s - time.monotonic()
+        return left_s > 0 and self._wait(left_s)
 
     def _idle(self) -> None:
         """Wait for work: a command, a record, a connector's next record, a query's next try."""
         self._trim()
+        self._wait(self._patience_s())
+
+    def _wait(self, timeout_s: float) -> bool:
         with self._wake:
-            self._wake.wait_for(lambda: self._woken or self._stopping, IDLE_S)
-            self._woken = False
+            self._wake.wait_for(lambda: self._woken or self._stopping or self._commands.pending, timeout_s)
+        return True
+
+    def _patience_s(self) -> float:
+        """Find out how long nothing is due."""
+        due = [c.generator.next_due_ms() for c in self.connectors.values()]
+        due += [q.backoff.not_before_ms for q in self.queries.values() if q.runnable and q.backoff.tries]
+        soonest = min((ms for ms in due if ms is not None), default=None)
+        if soonest is None:
+            return HEARTBEAT_S
+        return min(max((soonest - self.clock.now_ms()) / 1000, 0.001), HEARTBEAT_S)
 
     def _trim(self) -> None:
-        """Once a minute, apply the retention and compaction of the embedded topics."""
+        """Once a minute, apply the retention and compaction of the embedded topics, and forget old ranges."""
         now_ms = self.clock.now_ms()
         if now_ms - self._trimmed_ms < TRIM_MS:
             return
@@ -232,14 +216,18 @@ class Engine:
         for topic in kept:
             with self.store.transaction():
                 self.log.trim(topic.name, now_ms)
+        with self.store.transaction():
+            self.checkpoint.trim_ranges(self.epoch - RANGES_EPOCHS)
 
     def _fold(self, bytes_max: int) -> None:
         """Fold a longer write-ahead log into the file; when DuckDB refuses, a later tick does it."""
-        if self.store.path is None or self.failure is not None:
+        if self.store.path is None or self.failure is not None or time.monotonic() < self._next_fold_s:
             return
         wal = self.store.path.with_name(self.store.path.name + ".wal")
         if wal.exists() and wal.stat().st_size > bytes_max:
+            self._next_fold_s = time.monotonic() + FOLD_AGAIN_S  # when it fails: ticks come first
             self.store.checkpoint()
+            self._next_fold_s = 0.0
 
     def tick(self) -> bool:
         """Run one tick; True when there is more to do at once.
@@ -248,16 +236,25 @@ class Engine:
         its place. 4. Errors of records go to the processing log. 5. Commit. 6. Positions move on in memory.
         A query that fails takes all of it back; its state says why, and the tick runs again without it.
         """
+        started_s = time.monotonic()
         while True:
             try:
-                return self._try_tick()
+                count, more = self._try_tick()
             except QueryFailed as failed:
                 self.rewind()
+                if self._stopping:  # it was interrupted
+                    return False
                 self._note_failure(failed)
             except StoreBrokenError:
-                self._recover()
+                if self._stopping:
+                    raise
+                self.recover()
+            else:
+                is_small = 0 < count < self.settings.rows_max / 10 and not more
+                self._next_tick_s = started_s + self.settings.interval_ms / 1000 if is_small else 0.0
+                return more
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
         """Reopen the database and go on from what it holds: whether a commit took effect is read, never guessed."""
         self.store.reopen()
         emitted = self.checkpoint.connectors()
@@ -271,7 +268,8 @@ class Engine:
             hook()
         self._announce()
 
-    def _try_tick(self) -> bool:
+    def _try_tick(self) -> tuple[int, bool]:
+        """Run one transaction; return how many records it took in, and whether there is more to do at once."""
         now_ms = self.clock.now_ms()
         for connector in self.connectors.values():
             connector.before = connector.generator.position
@@ -303,11 +301,22 @@ class Engine:
             query.task.accept(result)
             query.rows_in += result.count
             query.rows_out += written
-            query.rows_max = None if query.rows_max is None else min(query.rows_max * 4, self.settings.rows_max)
-            self._note_success(query)
+            query.note_success(self.settings.rows_max)
         if worked:
             self._announce()
-        return any(r.more for _, r, _ in results)
+        more = any(r.more for _, r, _ in results) or self._feeds_back(results, logged=bool(entries))
+        return emitted + sum(r.count for _, r, _ in results), more
+
+    def _feeds_back(self, results: Sequence[tuple[PersistentQuery, StepResult, int]], *, logged: bool) -> bool:
+        """Tell whether a query wrote to a topic that one before it reads, which has run already."""
+        written = {query.info.id for query, _, count in results if count}
+        topics = {PROCESSING_LOG_TOPIC} if logged else set()
+        for query in reversed(self.queries.values()):
+            if query.info.id in written:
+                topics.add(query.sink.source.topic)
+            if query.runnable and any(r.topic in topics for r in query.task.readers):
+                return True
+        return False
 
     def _run_connectors(self, now_ms: int) -> int:
         count = 0
@@ -361,28 +370,16 @@ class Engine:
                 query.info.state = "ERROR"
                 query.info.errors = [*query.info.errors[-9:], reason]
 
-    def _note_success(self, query: PersistentQuery) -> None:
-        if query.info.state == "RETRYING":
-            query.info.state = "RUNNING"
-        query.backoff = Backoff()
-
     def _note_failure(self, failed: QueryFailed) -> None:
-        """Try a smaller batch; a batch of one that fails stops the query, naming the record."""
+        """Decide how a failed query goes on; one that has stopped says so in the processing log."""
         query = failed.query
         message = describe_failure(failed.error, query.task)
-        query.info.errors = [*query.info.errors[-9:], message]
-        if failed.rows_max > 1:
-            query.rows_max = max(1, failed.rows_max // 16)
-            query.info.state = "RETRYING"
-        elif is_user_error(failed.error):
-            query.info.state = "ERROR"
-        else:
-            query.backoff = query.backoff.next(self.clock.now_ms())
-            query.info.state = "RETRYING" if query.backoff.tries < 5 else "ERROR"
+        query.note_failure(failed.error, message, failed.rows_max, self.clock.now_ms())
         if query.info.state == "ERROR":
-            entry = LogEntry(query.info.id, 1, None, None, None, message)
-            with self.store.transaction():
-                write(self.store, self.log, [entry], self.clock.now_ms())
-            self._announce()
+            self.write_log([LogEntry(query.info.id, 1, None, None, None, message)])
 
-
+    def write_log(self, entries: Sequence[LogEntry]) -> None:
+        """Write entries to the processing log, in a transaction of their own."""
+        with self.store.transaction():
+            write(self.store, self.log, entries, self.clock.now_ms())
+        self._announce()

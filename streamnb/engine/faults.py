@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streamnb.errors import StreamnbError
+from streamnb.errors import LogError, StreamnbError
 from streamnb.store import DatabaseError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Backoff:
 
 def is_user_error(error: Exception) -> bool:
     """Tell whether trying again cannot help: the statement or the data is at fault, not the system."""
-    return isinstance(error, StreamnbError | DatabaseError)
+    return isinstance(error, StreamnbError | DatabaseError) and not isinstance(error, LogError)
 
 
 def describe_failure(error: Exception, task: QueryTask) -> str:

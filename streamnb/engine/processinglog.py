@@ -98,9 +98,8 @@ def write(store: Store, log: EmbeddedLog, entries: Sequence[LogEntry], now_ms: i
     )
     store.register("processing_log_entries", table)
     try:
-        log.append(
-            PROCESSING_LOG_TOPIC, sql("(SELECT *, NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr FROM processing_log_entries)")
-        )
+        rows = sql("(SELECT *, NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr FROM processing_log_entries)")
+        log.append(PROCESSING_LOG_TOPIC, rows)
     finally:
         store.unregister("processing_log_entries")
 

@@ -9,7 +9,7 @@ from streamnb.backends.duckdb.compile import Program
 from streamnb.backends.duckdb.operator import ERRORS, create_errors, run_statements
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.engine.intake import Intake, Taken
-from streamnb.engine.processinglog import LogEntry, rejected_entries
+from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, rejected_entries
 from streamnb.engine.readers import TopicReader
 from streamnb.functions.registry import Registry
 from streamnb.store import Store
@@ -84,6 +84,10 @@ class QueryTask:
         return StepResult(taken.count, next_place, self._collect_errors(store, taken), taken.more, taken.waiting)
 
     def _collect_errors(self, store: Store, taken: Taken) -> Sequence[LogEntry]:
+        """Gather what went wrong with records; nothing is told of those of the processing log itself, without end."""
+        if any(reader.topic == PROCESSING_LOG_TOPIC for reader in self.readers):
+            store.execute(sql("DELETE FROM {}", ERRORS))
+            return ()
         entries = rejected_entries(self.query_id, taken.rejected)
         if taken.count and store.rows(sql("SELECT count(*) FROM {}", ERRORS))[0][0]:
             entries += self._record_errors(store)
@@ -143,5 +147,3 @@ class QueryTask:
         """Stop reading."""
         for reader in self.readers:
             reader.close()
-
-
