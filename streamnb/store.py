@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pyarrow as pa
@@ -131,6 +131,15 @@ def _open(shared: _Shared) -> duckdb.DuckDBPyConnection:
     except duckdb.Error as error:
         raise _open_error(shared.path, error) from error
     return connection
+
+
+class _Closed:
+    """Stands in for a connection that was closed."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "close":
+            return lambda: None
+        raise duckdb.ConnectionException("Connection Error: Connection already closed!")
 
 
 class Store:
@@ -273,9 +282,15 @@ class Store:
         return True
 
     def interrupt(self) -> None:
-        """End the statement that runs on this connection, from any thread."""
-        self._connection.interrupt()
+        """End the statement that runs on this connection, from any thread; nothing happens on a closed one."""
+        with contextlib.suppress(duckdb.ConnectionException):
+            self._connection.interrupt()
 
     def close(self) -> None:
-        """Close this connection."""
-        self._connection.close()
+        """Close this connection, and let go of it.
+
+        Whoever still holds this store at the end of the process, such as a daemon thread, must not hold DuckDB's
+        object: the binding writes each one that is left to stderr.
+        """
+        connection, self._connection = self._connection, cast(duckdb.DuckDBPyConnection, _Closed())
+        connection.close()
