@@ -8,9 +8,10 @@ tells apart: those before it are out, the others are sent when the engine starts
 
 from __future__ import annotations
 
+import sys
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -18,9 +19,12 @@ import pyarrow as pa
 from streamnb.duck import Sql, ident, lit, sql
 from streamnb.engine.checkpoint import Checkpoint
 from streamnb.engine.engine import Engine
+from streamnb.engine.processinglog import LogEntry, write
 from streamnb.engine.readers import Slice, TopicReader
+from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
 from streamnb.log.kafka_admin import KafkaLog
+from streamnb.log.kafka_producer import Refused
 from streamnb.log.kafka_publisher import KafkaPublisher
 from streamnb.log.kafka_reader import KafkaReader
 from streamnb.log.kafka_url import KafkaUrl
@@ -30,7 +34,11 @@ __all__ = ["KafkaOutside", "KafkaTopicReader", "Outbox"]
 
 TRIM_ROWS = 100_000
 GATHER_SECONDS_MAX = 0.05
+SWITCH_SECONDS = 0.00002
+"""How long a thread may keep the interpreter while others wait: a tick returns to it some thirty times."""
 PENDING_BYTES_MAX = 128 << 20
+PRODUCTION_ERROR = 2
+ERRORS_SHOWN = 10
 
 
 class KafkaTopicReader:
@@ -60,7 +68,11 @@ class KafkaTopicReader:
             raise problem
         reader.settle(self.topic, positions)
         reader.gather(self.topic, rows_max, GATHER_SECONDS_MAX)
-        records = reader.take(rows_max).get(self.topic)
+        try:
+            records = reader.take(rows_max).get(self.topic)
+        except LogError:
+            self.close()
+            raise
         states = reader.states(self.topic)
         if records is None or records.num_rows == 0:
             return Slice(0, dict(positions), waiting=any(s.lag != 0 for s in states.values()))
@@ -162,6 +174,24 @@ class Outbox:
         waiting: int = sum(rows.nbytes for rows in self._waiting)
         return waiting > PENDING_BYTES_MAX
 
+    def blank(self, store: Store, refused: Sequence[Refused]) -> list[bytes | None]:
+        """Empty refused rows, in the caller's transaction: their numbers stay. Return what their values were."""
+        table = pa.table({"place": range(len(refused)), "seq": [row.seq for row in refused]})
+        store.register("outbox_refused", table)
+        try:
+            values = store.rows(
+                sql("SELECT value FROM outbox_refused LEFT JOIN streamnb.outbox USING (seq) ORDER BY place")
+            )
+            store.execute(
+                sql(
+                    "UPDATE streamnb.outbox SET topic = NULL, key = NULL, value = NULL, hdr = NULL"
+                    " WHERE seq IN (SELECT seq FROM outbox_refused)"
+                )
+            )
+        finally:
+            store.unregister("outbox_refused")
+        return [value for (value,) in values]
+
     def trim(self, store: Store, published: int, *, all_of_it: bool) -> None:
         """Delete rows that are out, in a transaction of its own, when there are many or ``all_of_it`` is asked for."""
         behind = min(published, self._stored) - self._trimmed
@@ -180,6 +210,7 @@ class KafkaOutside:
         """Reach the cluster. Raises: LogError when it does not answer."""
         self._url = url
         self._engine = engine
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_SECONDS))
         self.log = KafkaLog(url)
         self.log.check()
         self.topics = Outbox(engine.checkpoint)
@@ -210,10 +241,47 @@ class KafkaOutside:
         if error is not None:
             self._engine.stop_queries(error.message)
             return
+        refused = self._publisher.refused
+        if refused:
+            self._give_up(refused)
         self.topics.offer(self._publisher)
         published = self._publisher.published
         if published is not None:
             self.topics.trim(self._engine.store, published, all_of_it=published == self.topics.next_seq)
+
+    def _give_up(self, refused: Sequence[Refused]) -> None:
+        """Note records that Kafka will never take in the processing log, and go on behind them."""
+        engine = self._engine
+        with engine.store.transaction():
+            values = self.topics.blank(engine.store, refused)
+            entries = [
+                LogEntry(self._writer_of(row.topic), PRODUCTION_ERROR, row.topic, None, None, row.reason, data=value)
+                for row, value in zip(refused, values, strict=True)
+            ]
+            write(engine.store, engine.log, entries, engine.clock.now_ms())
+        for entry in entries[-ERRORS_SHOWN:]:
+            query = engine.queries.get(entry.query_id)
+            if query is not None:
+                message = f"Kafka refuses an output record of topic {entry.topic}: {entry.message}"
+                query.info.errors = [*query.info.errors[1 - ERRORS_SHOWN :], message]
+        self._publisher.skip([row.seq for row in refused])
+        engine.appended()
+
+    def _writer_of(self, topic: str) -> str:
+        """Name the query that writes a topic, the first if there are several; INSERT VALUES has none."""
+        writers = (id_ for id_, query in self._engine.queries.items() if query.sink.source.topic == topic)
+        return next(writers, "INSERT_VALUES")
+
+    def check(self) -> None:
+        """Raise what has ended the publisher: nothing that is written now would get out."""
+        error = self._publisher.error
+        if error is not None:
+            raise error
+
+    def problem(self) -> str | None:
+        """Tell what keeps output from Kafka, for now or for good."""
+        problem = self._publisher.error or self._publisher.trouble
+        return None if problem is None else problem.message
 
     def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
         return KafkaTopicReader(topic, self._url, self.log, on_news)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from streamnb.catalog import Catalog
 from streamnb.clock import Clock
@@ -28,13 +28,15 @@ from streamnb.store import Store
 
 __all__ = ["EmbeddedOutside", "Outside", "Pipeline", "PipelineSnapshot", "Session"]
 
+T = TypeVar("T")
+
 
 class Outside(Protocol):
     """Where the pipeline's topics are: in its own database, or on a broker."""
 
     @property
     def log(self) -> Log:
-        """Create, delete and describe topics. On the engine's thread only."""
+        """Create, delete and describe topics. Ask it through ``Pipeline.ask_log``."""
         ...
 
     @property
@@ -44,6 +46,14 @@ class Outside(Protocol):
 
     def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
         """Make a reader of a topic; ``on_news`` is called when it may have something new."""
+        ...
+
+    def check(self) -> None:
+        """Make sure that what is written now can get out one day. Raises: LogError when it never will."""
+        ...
+
+    def problem(self) -> str | None:
+        """Tell what keeps the output of queries from getting out, for now or for good; None while all is well."""
         ...
 
     def close(self) -> None:
@@ -60,6 +70,12 @@ class EmbeddedOutside:
 
     def reader(self, topic: str, on_news: Callable[[], None]) -> TopicReader:
         return EmbeddedReader(topic)
+
+    def check(self) -> None:
+        """Nothing to get out of the database."""
+
+    def problem(self) -> str | None:
+        return None
 
     def close(self) -> None:
         """Nothing to let go of."""
@@ -134,8 +150,17 @@ class Pipeline:
         """Find the log a topic lives in: the processing log is always embedded."""
         return self.engine.log if topic == PROCESSING_LOG_TOPIC else self.outside.log
 
+    def ask_log(self, log: Log, question: Callable[[Log], T]) -> T:
+        """Ask a log from any thread but the engine's.
+
+        The embedded log answers on the engine's thread, a broker on the caller's: the engine must not wait for it.
+        """
+        if isinstance(log, EmbeddedLog):
+            return self.engine.call(lambda: question(log))
+        return question(log)
+
     def reader(self, topic: str, on_news: Callable[[], None] | None = None) -> TopicReader:
-        """Make a reader of a topic; ``on_news`` is called when it may have something new (default: the engine wakes)."""
+        """Make a reader of a topic; ``on_news`` is called when it may have something new (default: the engine)."""
         if topic == PROCESSING_LOG_TOPIC:
             return EmbeddedReader(topic)
         return self.outside.reader(topic, on_news or self.engine.wake)

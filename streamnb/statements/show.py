@@ -9,6 +9,7 @@ from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode, Repeat
 from streamnb.catalog import DataSource, closest
 from streamnb.config import SETTINGS
+from streamnb.engine.engine import PersistentQuery
 from streamnb.errors import KsqlError
 from streamnb.functions.aggregate import aggregate_functions
 from streamnb.functions.table import TABLE_FUNCTIONS
@@ -38,7 +39,7 @@ def show(pipeline: Pipeline, statement: ast.Show, text: str) -> Rows:
     if what in ("STREAMS", "TABLES"):
         return _sources(pipeline, what, text)
     if what in ("TOPICS", "ALL TOPICS"):
-        found = pipeline.engine.call(lambda: list(pipeline.outside.log.topics()))
+        found = pipeline.ask_log(pipeline.outside.log, lambda log: list(log.topics()))
         topics: list[tuple[Any, ...]] = [(t.name, t.partitions, t.replicas) for t in found]
         headings: list[Heading] = ["Kafka Topic", ("Partitions", INTEGER), ("Partition Replicas", INTEGER)]
         return _rows(text, "Topics", headings, topics)
@@ -63,7 +64,13 @@ def show(pipeline: Pipeline, statement: ast.Show, text: str) -> Rows:
 
 
 def _sources(pipeline: Pipeline, what: str, text: str) -> Rows:
-    names = ["Stream Name" if what == "STREAMS" else "Table Name", "Kafka Topic", "Key Format", "Value Format", "Windowed"]
+    names = [
+        "Stream Name" if what == "STREAMS" else "Table Name",
+        "Kafka Topic",
+        "Key Format",
+        "Value Format",
+        "Windowed",
+    ]
     found = pipeline.catalog.streams() if what == "STREAMS" else pipeline.catalog.tables()
     rows = [
         (s.name, s.topic, s.key_format.name, s.value_format.name, "true" if s.window is not None else "false")
@@ -76,9 +83,17 @@ def _queries(pipeline: Pipeline, text: str) -> Rows:
     rows = []
     for id_, info in pipeline.catalog.queries.items():
         query = pipeline.engine.queries[id_]
-        rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, info.statement))
-    names: list[Heading] = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT), "Statement"]
-    return _rows(text, "Queries", names, rows)
+        problem = _problem(pipeline, query)
+        rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, problem, info.statement))
+    names: list[Heading] = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT)]
+    return _rows(text, "Queries", [*names, "Problem", "Statement"], rows)
+
+
+def _problem(pipeline: Pipeline, query: PersistentQuery) -> str:
+    """Tell why a query does not run, or why its output does not get out."""
+    if query.info.state in ("RETRYING", "ERROR") and query.info.errors:
+        return query.info.errors[-1]
+    return pipeline.outside.problem() or ""
 
 
 def _functions(pipeline: Pipeline, text: str) -> Rows:
@@ -141,6 +156,7 @@ def _describe_extended(pipeline: Pipeline, source: DataSource, text: str) -> Row
         late = pipeline.engine.call(lambda: query.task.late_count(pipeline.store))
         rows += [
             ("Status", query.info.state),
+            ("Problem", _problem(pipeline, query)),
             ("Records read", str(query.rows_in)),
             ("Records written", str(query.rows_out)),
             ("Late records dropped", str(late)),
@@ -191,7 +207,9 @@ def _explained(pipeline: Pipeline, statement: ast.Explain) -> ast.Query:
         inner = parse_statement(info.statement)
     if isinstance(inner, ast.Select | ast.CreateAs | ast.InsertInto):
         return inner.query
-    raise KsqlError("The provided statement does not run a ksql query", hint="explain a SELECT or a CREATE ... AS SELECT.")
+    raise KsqlError(
+        "The provided statement does not run a ksql query", hint="explain a SELECT or a CREATE ... AS SELECT."
+    )
 
 
 def _kind(pipeline: Pipeline, statement: ast.Explain) -> str:
@@ -200,5 +218,7 @@ def _kind(pipeline: Pipeline, statement: ast.Explain) -> str:
         return "PUSH"
     if isinstance(inner, ast.CreateAs):
         return inner.kind
-    info = next((i for q, i in pipeline.catalog.queries.items() if q.upper() == (statement.query_id or "").upper()), None)
+    info = next(
+        (i for q, i in pipeline.catalog.queries.items() if q.upper() == (statement.query_id or "").upper()), None
+    )
     return {"CTAS": "TABLE", "CSAS": "STREAM"}.get(info.kind if info else "", "INSERT")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Mapping
 from typing import Any
 
-from streamnb.duck import lit, sql
-from streamnb.errors import KsqlError
+from streamnb.duck import Sql, lit, sql
+from streamnb.engine.doorbell import Doorbell
+from streamnb.engine.readers import TopicReader
+from streamnb.errors import KsqlError, LogError
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, INTEGER, STRING
 from streamnb.sql import ast
@@ -16,6 +20,9 @@ from streamnb.store import Store
 __all__ = ["print_topic"]
 
 RECORDS_MAX = 100
+ROWS_PER_READ = 1000
+PATIENCE_S = 10.0
+POLL_S = 0.25
 _COLUMNS = (("rowtime", BIGINT), ("partition", INTEGER), ("offset", BIGINT), ("key", STRING), ("value", STRING))
 
 
@@ -25,8 +32,8 @@ def print_topic(pipeline: Pipeline, statement: ast.PrintTopic, text: str) -> Row
     INTERVAL n shows every n-th record. Raises: KsqlError when there is no such topic.
     """
     log = pipeline.log_of(statement.topic)
-    if pipeline.engine.call(lambda: log.topic(statement.topic)) is None:
-        known = ", ".join(t.name for t in pipeline.engine.call(lambda: list(log.topics())))
+    if pipeline.ask_log(log, lambda log: log.topic(statement.topic)) is None:
+        known = ", ".join(t.name for t in pipeline.ask_log(log, lambda log: list(log.topics())))
         raise KsqlError(
             f"Could not find topic '{statement.topic}', or the KSQL user does not have permissions to list the topic. "
             "Topic names are case-sensitive.",
@@ -44,30 +51,71 @@ def print_topic(pipeline: Pipeline, statement: ast.PrintTopic, text: str) -> Row
 
 
 def _records(pipeline: Pipeline, store: Store, statement: ast.PrintTopic) -> list[tuple[Any, ...]]:
-    limit = statement.limit if statement.limit is not None else RECORDS_MAX
-    step = statement.interval or 1
-    reader = pipeline.reader(statement.topic)
+    """Read the records to show; going back from the ends until there are enough, as not each offset is a record."""
+    wanted = (statement.limit if statement.limit is not None else RECORDS_MAX) * (statement.interval or 1)
+    doorbell = Doorbell()
+    reader = pipeline.reader(statement.topic, doorbell.ring)
     try:
-        positions = reader.start(store, earliest=True)
-        if not statement.from_beginning:
-            ends = reader.start(store, earliest=False)
-            positions = {p: max(positions[p], ends[p] - limit * step) for p in positions}
-        target = sql("printed")
-        if not reader.read(store, positions, limit * step, target).count:
-            return []
-        order = sql("ASC") if statement.from_beginning else sql("DESC")
-        query = sql(
-            "SELECT * FROM (SELECT ts, part, off, key, value, row_number() OVER (ORDER BY ts {0}, part {0}, off {0}) AS"
-            " n FROM {1}) WHERE (n - 1) % {2} = 0 ORDER BY n LIMIT {3}",
-            order,
-            target,
-            lit(step),
-            lit(limit),
-        )
-        rows = [row[:-1] for row in store.rows(query)]
-        return rows if statement.from_beginning else rows[::-1]
+        first, ends = (reader.start(store, earliest=earliest) for earliest in (True, False))
+        if statement.from_beginning:
+            _read(reader, store, first, ends, wanted, doorbell)
+            return _chosen(store, statement, sql("ASC"))
+        back = wanted
+        while True:
+            positions = {part: max(first[part], next_ - back) for part, next_ in ends.items()}
+            count = _read(reader, store, positions, ends, sum(ends.values()), doorbell)
+            if count >= wanted or positions == first:
+                return _chosen(store, statement, sql("DESC"))[::-1]
+            reader.close()
+            back *= 4
     finally:
         reader.close()
+
+
+def _read(
+    reader: TopicReader,
+    store: Store,
+    start: Mapping[int, int],
+    ends: Mapping[int, int],
+    wanted: int,
+    doorbell: Doorbell,
+) -> int:
+    """Copy records to a table, ``wanted`` of each partition unless it ends before; return how many they are.
+
+    Raises: LogError when a broker gives nothing for a while although there is more.
+    """
+    store.execute(
+        sql("CREATE OR REPLACE TEMP TABLE printed (ts BIGINT, part INTEGER, off BIGINT, key BLOB, value BLOB)")
+    )
+    positions, counts = dict(start), dict.fromkeys(start, 0)
+    deadline = time.monotonic() + PATIENCE_S
+    while any(positions[part] < ends[part] and counts[part] < wanted for part in start):
+        seen = doorbell.rings()
+        result = reader.read(store, positions, ROWS_PER_READ, sql("printed_now"))
+        positions = dict(result.next)
+        if result.count:
+            store.execute(sql("INSERT INTO printed SELECT ts, part, off, key, value FROM printed_now"))
+            counts |= dict(store.rows(sql("SELECT part, count(*) FROM printed GROUP BY part")))
+            deadline = time.monotonic() + PATIENCE_S
+        elif not result.waiting:
+            break
+        elif time.monotonic() > deadline:
+            raise LogError(f"No records came from {reader.topic} for {PATIENCE_S:.0f} seconds")
+        else:
+            doorbell.wait(seen, POLL_S)
+    return sum(counts.values())
+
+
+def _chosen(store: Store, statement: ast.PrintTopic, order: Sql) -> list[tuple[Any, ...]]:
+    """Pick every n-th of the records that were read, up to the limit."""
+    query = sql(
+        "SELECT * FROM (SELECT *, row_number() OVER (ORDER BY ts {0}, part {0}, off {0}) AS n FROM printed)"
+        " WHERE (n - 1) % {1} = 0 ORDER BY n LIMIT {2}",
+        order,
+        lit(statement.interval or 1),
+        lit(statement.limit if statement.limit is not None else RECORDS_MAX),
+    )
+    return [row[:-1] for row in store.rows(query)]
 
 
 def _guess(data: bytes | None) -> str | None:
