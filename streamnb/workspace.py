@@ -170,6 +170,8 @@ class Workspace:
             if statement.query.emit is not None:
                 live = push(pipeline, statement.query, text, self._forget)
                 self._lives[live.name] = live
+                if live.feed.done:
+                    self._forget(live)
                 return live
             return pull(pipeline, statement.query, text)
         if isinstance(statement, ast.Show):

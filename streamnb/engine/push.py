@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.faults import describe_failure
 from streamnb.engine.feed import Change, Feed
+from streamnb.engine.processinglog import LogEntry
 from streamnb.engine.task import QueryTask
 from streamnb.errors import StreamnbError
 from streamnb.store import DatabaseError, Store
 
-__all__ = ["PushQuery"]
+__all__ = ["REPORTED_MAX", "PushQuery"]
 
-POLL_S = 0.25
+HEARTBEAT_S = 1.0
+STOP_S = 2.0
+REPORTED_MAX = 1000
+Report = Callable[[Sequence[LogEntry]], "Future[None] | None"]
 _log = logging.getLogger(__name__)
 
 
@@ -35,7 +43,13 @@ class PushQuery:
         earliest: bool,
         rows_max: int,
         batch_rows: int,
+        report: Report,
+        on_end: Callable[[], None],
     ) -> None:
+        """Prepare the query; the task and the store are its own from here on, and closed when it ends.
+
+        ``report`` has errors of records written to the processing log, ``on_end`` is called when the query has ended.
+        """
         self.task = task
         self.feed = Feed(is_table=is_table, rows_max=rows_max)
         self._store = store
@@ -46,9 +60,17 @@ class PushQuery:
         self._rows_max = rows_max
         self._batch_rows = batch_rows
         self._stopping = threading.Event()
+        self._report = report
+        self._on_end = on_end
+        self._closing = threading.Lock()
+        self._closed = False
         self.rows_in = 0
         self.stopped = False
-        task.prepare(store, earliest=earliest)
+        try:
+            task.prepare(store, earliest=earliest)
+        except BaseException:
+            self._close()
+            raise
         self._thread = threading.Thread(target=self._run, name=f"streamnb-push-{task.query_id}", daemon=True)
 
     def start(self) -> None:
@@ -61,9 +83,22 @@ class PushQuery:
         self._stopping.set()
         self._doorbell.ring()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._store.interrupt()
-            self._thread.join(2.0)
+            deadline_s = time.monotonic() + STOP_S
+            while self._thread.is_alive() and time.monotonic() < deadline_s:
+                self._interrupt()  # between two statements it has no effect
+                self._thread.join(0.05)
         self.feed.finish()
+
+    def _interrupt(self) -> None:
+        with self._closing, contextlib.suppress(DatabaseError):
+            if not self._closed:
+                self._store.interrupt()
+
+    def _close(self) -> None:
+        with self._closing:
+            self._closed = True
+            self.task.close()
+            self._store.close()
 
     @property
     def running(self) -> bool:
@@ -78,7 +113,7 @@ class PushQuery:
             while not self._stopping.is_set():
                 seen = self._doorbell.rings()
                 if not self._step():
-                    self._doorbell.wait(seen, POLL_S)
+                    self._doorbell.wait(seen, HEARTBEAT_S)
         except (StreamnbError, DatabaseError) as failure:
             if not self._stopping.is_set():
                 error = describe_failure(failure, self.task)
@@ -86,9 +121,9 @@ class PushQuery:
             _log.exception("push query %s failed", self.task.query_id)
             error = str(failure)
         finally:
-            self.task.close()
-            self._store.close()
+            self._close()
             self.feed.finish(error)
+            self._on_end()
 
     def _step(self) -> bool:
         """Run one micro-batch and add its changes to the feed; True when there may be more at once."""
@@ -97,7 +132,16 @@ class PushQuery:
             self._deliver()
             self.rows_in += result.count
         self.task.accept(result)
+        if result.log:
+            self._tell(result.log[:REPORTED_MAX])
         return result.count > 0 or result.more
+
+    def _tell(self, entries: Sequence[LogEntry]) -> None:
+        """Report errors of records, and wait until that is done, but no longer than the query goes on."""
+        reported = self._report(entries)
+        while reported is not None and not self._stopping.is_set():
+            if concurrent.futures.wait([reported], 0.1).done:
+                return
 
     def _deliver(self) -> None:
         shape = self.task.program.shape
@@ -125,5 +169,3 @@ class PushQuery:
             return sql("SELECT {} FROM {} ORDER BY seq, sub LIMIT {}", columns, output, lit(self._left))
         skip = max(0, count - self._rows_max)
         return sql("SELECT {} FROM {} ORDER BY seq, sub OFFSET {}", columns, output, lit(skip))
-
-

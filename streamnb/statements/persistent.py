@@ -136,8 +136,8 @@ def control_query(pipeline: Pipeline, statement: ast.QueryControl) -> str:
             end_query(pipeline, id_)
         elif statement.action == "PAUSE":
             info.state = "PAUSED"
-        elif info.state == "PAUSED":
-            info.state = "RUNNING"
+        elif info.state in ("PAUSED", "RETRYING", "ERROR"):
+            pipeline.engine.queries[id_].resume()
     done = {"TERMINATE": "terminated", "PAUSE": "paused", "RESUME": "resumed"}[statement.action]
     return f"Query {done}: {', '.join(ids)}" if ids else "No queries."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,12 +12,13 @@ from streamnb.backends.duckdb.operator import Mode, create_errors, run_statement
 from streamnb.catalog import DataSource
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.doorbell import Doorbell
-from streamnb.engine.push import PushQuery
+from streamnb.engine.processinglog import LogEntry
+from streamnb.engine.push import REPORTED_MAX, PushQuery
 from streamnb.engine.scan import scan
 from streamnb.engine.sides import key_side
 from streamnb.engine.sink import materialized
 from streamnb.engine.task import QueryTask
-from streamnb.errors import KsqlStatementError
+from streamnb.errors import KsqlStatementError, StoreError
 from streamnb.plan.clauses import QueryContext
 from streamnb.plan.logical import Project, QueryPlan
 from streamnb.plan.lookup import check_lookup
@@ -43,6 +45,14 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
     doorbell = Doorbell()
     readers = [pipeline.reader(i.source.topic, doorbell.ring) for i in program.inputs]
     task = QueryTask(id_, program, readers, pipeline.registry, None)
+    ended: list[Live] = []
+
+    def end() -> None:
+        if doorbell in pipeline.engine.doorbells:
+            pipeline.engine.doorbells.remove(doorbell)
+        for live in ended:
+            on_stop(live)
+
     query_ = PushQuery(
         task,
         pipeline.engine.call(pipeline.store.cursor),
@@ -53,14 +63,10 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
         earliest=pipeline.earliest(),
         rows_max=FEED_ROWS,
         batch_rows=int(pipeline.setting("max.batch.records")),
+        report=pipeline.engine.report,
+        on_end=end,
     )
     columns = [(c.name, c.type) for c, _ in plan.order]
-
-    def stopped(live: Live) -> None:
-        if doorbell in pipeline.engine.doorbells:
-            pipeline.engine.doorbells.remove(doorbell)
-        on_stop(live)
-
     live = Live(
         text,
         id_,
@@ -68,8 +74,9 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
         key_columns=_key_columns(plan),
         key_places=_key_places(plan),
         push=query_,
-        on_stop=stopped,
+        on_stop=on_stop,
     )
+    ended.append(live)
     pipeline.engine.doorbells.append(doorbell)
     query_.start()
     return live
@@ -231,10 +238,15 @@ def _outputs(pipeline: Pipeline, store: Store, program: Program) -> Iterator[Sql
     readers = [pipeline.reader(topic, doorbell.ring) for topic in topics]
     ends = [pipeline.engine.call(functools.partial(pipeline.log_of(topic).ends, topic)) for topic in topics]
     task = QueryTask("pull", program, readers, pipeline.registry, None)
+    errors: list[LogEntry] = []
     try:
         task.prepare(store, earliest=True)
         for step in scan(task, store, ends, doorbell, int(pipeline.setting("max.batch.records"))):
+            errors += step.log[: REPORTED_MAX - len(errors)]
             if step.count:
                 yield task.output()
     finally:
         task.close()
+        if errors:
+            with contextlib.suppress(StoreError):  # the engine has stopped
+                pipeline.engine.call(functools.partial(pipeline.engine.write_log, errors))
