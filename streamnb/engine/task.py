@@ -11,6 +11,7 @@ from streamnb.duck import Sql, join, lit, sql
 from streamnb.engine.intake import Intake, Taken
 from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, rejected_entries
 from streamnb.engine.readers import TopicReader
+from streamnb.engine.reasons import find_reasons
 from streamnb.functions.registry import Registry
 from streamnb.store import Store
 
@@ -106,14 +107,23 @@ class QueryTask:
         ]
         rows = store.rows(
             sql(
-                "SELECT e.type, p.input, p.part, p.off, e.message FROM {} e LEFT JOIN ({}) p USING (seq) ORDER BY seq",
+                "SELECT e.type, p.input, p.part, p.off, e.message, seq FROM {} e LEFT JOIN ({}) p USING (seq)"
+                " ORDER BY seq",
                 ERRORS,
                 join(" UNION ALL ", places),
             )
         )
+        reasons = find_reasons(store, self.program.probes, [(seq, message) for *_, message, seq in rows])
         return [
-            LogEntry(self.query_id, type_, None if i is None else self.readers[i].topic, part, off, message)
-            for type_, i, part, off, message in rows
+            LogEntry(
+                self.query_id,
+                type_,
+                None if i is None else self.readers[i].topic,
+                part,
+                off,
+                f"{message}: {reasons[seq, message]}" if (seq, message) in reasons else message,
+            )
+            for type_, i, part, off, message, seq in rows
         ]
 
     def accept(self, result: StepResult) -> None:

@@ -303,6 +303,7 @@ def _project(
         input=node,
         key_exprs=tuple(key_exprs),
         value_exprs=tuple(t for _, t in values),
+        names=tuple(c.name for c in columns),
     )
     order = () if context.persistent else tuple((c, f"v{i}") for i, c in enumerate(columns))
     return QueryPlan(root, keys, columns, order, source.sources, query.limit, query.emit)

@@ -63,13 +63,14 @@ class Project(PlanNode):
     """Compute new key and value columns. A null value stays null.
 
     ``partitioned`` tells that PARTITION BY makes a new key: a part of it that reads more than the old key is null
-    where the value is null.
+    where the value is null. ``names`` are the users' names of the values, where there are such.
     """
 
     input: PlanNode
     key_exprs: tuple[Typed, ...]
     value_exprs: tuple[Typed, ...]
     partitioned: bool = False
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ def _plan_projection(query: ast.Query, relation: Relation, context: QueryContext
         key_exprs=tuple(key_exprs),
         value_exprs=tuple(t for _, t in typed_values),
         partitioned=bool(query.partition_by),
+        names=tuple(c.name for c in values),
     )
     return QueryPlan(node, keys, values, (), relation.sources, query.limit, query.emit)
 
@@ -197,6 +198,7 @@ def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], cont
         input=node,
         key_exprs=keys,
         value_exprs=tuple(t for _, t in typed),
+        names=tuple(c.name for c in columns),
     )
     order = tuple((c, f"v{i}") for i, c in enumerate(columns))
     return QueryPlan(project, (), columns, order, relation.sources, query.limit, query.emit)

@@ -9,7 +9,7 @@ from streamnb.backends.duckdb.aggregate import AggregateSpec, compile_aggregate
 from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.backends.duckdb.flatmap import compile_flat_map
 from streamnb.backends.duckdb.join import compile_join
-from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Repeat, Stage
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Repeat, Stage
 from streamnb.backends.duckdb.stateless import compile_filter, compile_project, compile_table_filter, is_identity
 from streamnb.catalog import DataSource
 from streamnb.duck import Sql, sql
@@ -45,6 +45,7 @@ class Program:
     tables: tuple[StateTable, ...]
     late: tuple[Sql, ...] = ()
     changelog: bool = False
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass
@@ -55,6 +56,7 @@ class _Compiler:
     statements: list[Sql | Repeat] = field(default_factory=list)
     tables: list[StateTable] = field(default_factory=list)
     late: list[Sql] = field(default_factory=list)
+    probes: list[Probe] = field(default_factory=list)
     steps: Counter[str] = field(default_factory=Counter)
 
     def step(self, name: str) -> str:
@@ -65,6 +67,7 @@ class _Compiler:
     def add(self, stage: Stage) -> BatchShape:
         self.statements += stage.statements
         self.tables += stage.tables
+        self.probes += stage.probes
         if stage.late is not None:
             self.late.append(stage.late)
         return stage.shape
@@ -156,4 +159,5 @@ def compile_plan(root: PlanNode, query_id: str, mode: Mode, *, durable: bool = T
         tables=tuple(compiler.tables),
         late=tuple(compiler.late),
         changelog=root.is_table and mode is Mode.LAST,
+        probes=tuple(compiler.probes),
     )

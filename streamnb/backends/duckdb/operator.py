@@ -21,6 +21,7 @@ __all__ = [
     "BatchShape",
     "Mode",
     "Names",
+    "Probe",
     "Repeat",
     "Stage",
     "create_errors",
@@ -131,11 +132,21 @@ class Repeat:
 
 
 @dataclass(frozen=True)
+class Probe:
+    """An expression that may raise: the message of the errors it leaves, and the rows it was evaluated on."""
+
+    message: str
+    source: Sql
+    expression: Sql
+
+
+@dataclass(frozen=True)
 class Stage:
     """A compiled operator: its state tables, its statements, and the shape of the batch they create.
 
     ``late`` is a query for the number of records dropped as late so far; ``view`` a query for the current rows of
-    the operator's table (columns k0.., [ws, we], ts, v0..). Both are None where there is no such thing.
+    the operator's table (columns k0.., [ws, we], ts, v0..). Both are None where there is no such thing. ``probes``
+    tell why records failed.
     """
 
     tables: tuple[StateTable, ...]
@@ -143,6 +154,7 @@ class Stage:
     shape: BatchShape
     late: Sql | None = None
     view: Sql | None = None
+    probes: tuple[Probe, ...] = ()
 
 
 def run_statements(store: Store, statements: Iterable[Sql | Repeat]) -> None:

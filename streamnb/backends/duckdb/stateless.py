@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
-from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, Stage
+from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, Probe, Stage
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.plan.logical import Filter, Project
 from streamnb.plan.typed import Typed, TypedColumn, children
@@ -57,7 +57,10 @@ def compile_filter(node: Filter, source: Sql, target: Sql, shape: BatchShape, na
         log_errors(names, tried, sql("w IS NULL"), "Error evaluating the WHERE expression"),
         sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT * EXCLUDE (w) FROM {} WHERE w.v", target, tried),
     )
-    return Stage((), statements, shape)
+    probe = Probe(
+        "Error evaluating the WHERE expression", sql("(SELECT * FROM {} WHERE NOT vnull)", source), predicate.sql
+    )
+    return Stage((), statements, shape, probes=(probe,))
 
 
 def compile_project(
@@ -71,6 +74,8 @@ def compile_project(
     rows = source
     if where is not None:
         rows = sql("(SELECT * FROM {} WHERE NOT vnull AND {})", source, compile_expression(where).sql)
+    labels = {f"v{i}": f"column {name}" for i, name in enumerate(node.names)}
+    labels = {name: f"Error computing {labels.get(name, f'expression {name}')}" for name, _ in (*keys, *values)}
     raising = [name for name, c in (*keys, *values) if c.can_raise]
     columns = [sql("{} AS {}", attempt(c) if c.can_raise else c.sql, ident(name)) for name, c in (*keys, *values)]
     computed = sql("SELECT {} FROM {}", join(", ", [*meta, *columns]), rows)
@@ -80,13 +85,13 @@ def compile_project(
     final = [sql("{0}.v AS {0}", ident(n)) if c.can_raise else ident(n) for n, c in (*keys, *values)]
     statements = [sql("CREATE OR REPLACE TEMP TABLE {} AS {}", tried, computed)]
     statements += [
-        log_errors(names, tried, sql("NOT vnull AND {} IS NULL", ident(name)), f"Error computing expression {name}")
-        for name in raising
+        log_errors(names, tried, sql("NOT vnull AND {} IS NULL", ident(name)), labels[name]) for name in raising
     ]
     statements.append(
         sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {}", target, join(", ", [*meta, *final]), tried)
     )
-    return Stage((), tuple(statements), output)
+    probes = tuple(Probe(labels[name], rows, c.sql) for name, c in (*keys, *values) if c.can_raise)
+    return Stage((), tuple(statements), output, probes=probes)
 
 
 def _compile_key(expression: Typed, node: Project) -> Compiled:
@@ -141,8 +146,8 @@ def compile_table_filter(
         ),
         log_errors(names, tried, sql("NOT vnull AND w IS NULL"), "Error evaluating the condition"),
         sql(
-            "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, coalesce(lag(pass) OVER (PARTITION BY {} ORDER BY seq, sub),"
-            " EXISTS (SELECT 1 FROM {} s WHERE {})) AS was, lead(seq) OVER (PARTITION BY {} ORDER BY seq, sub) IS NULL"
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, coalesce(lag(pass) OVER (PARTITION BY {} ORDER BY seq, sub)"
+            ", EXISTS (SELECT 1 FROM {} s WHERE {})) AS was, lead(seq) OVER (PARTITION BY {} ORDER BY seq, sub) IS NULL"
             " AS is_last FROM (SELECT * EXCLUDE (w), coalesce(w.v, false) AS pass FROM {}) b",
             changes,
             key_list,
