@@ -55,8 +55,6 @@ def put(nb: Workspace, topic: str, rows: Sequence[Record], *, partitions: int = 
     A key that is an ``int`` is written as Kafka's INTEGER, a text as UTF-8; a value that is a dict as JSON.
     """
     engine = nb.pipeline.engine
-    if engine.log.topic(topic) is None:
-        engine.log.create_topic(topic, partitions)
     columns: list[list[Any]] = [[], [], [], [], [], []]
     for seq, (key, value, *rest) in enumerate(rows):
         ts = rest[0] if rest else START_MS
@@ -70,6 +68,8 @@ def put(nb: Workspace, topic: str, rows: Sequence[Record], *, partitions: int = 
         nb.pipeline.store.register("test_records", table)
         try:
             with nb.pipeline.store.transaction():
+                if engine.log.topic(topic) is None:
+                    engine.log.create_topic(topic, partitions)
                 engine.log.append(topic, sql("(SELECT *, 0 AS sub FROM test_records)"), part=sql("part"))
         finally:
             nb.pipeline.store.unregister("test_records")
@@ -113,9 +113,9 @@ def live(nb: Workspace, text: str) -> Live:
 
 def records(nb: Workspace, topic: str) -> list[tuple[Any, ...]]:
     """List a topic's records: part, off, ts, key, value (JSON as Python values)."""
-    log = nb.pipeline.engine.log
-    query = sql("SELECT part, off, ts, key, value FROM {} ORDER BY part, off", log.relation(topic))
-    found = nb.pipeline.engine.call(lambda: nb.pipeline.store.rows(query))
+    engine = nb.pipeline.engine
+    query = "SELECT part, off, ts, key, value FROM {} ORDER BY part, off"
+    found = engine.call(lambda: engine.store.rows(sql(query, engine.log.relation(topic))))
     return [(*row[:4], _shown(row[4])) for row in found]
 
 

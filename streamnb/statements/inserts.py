@@ -38,6 +38,7 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
             span=statement.span,
         )
     expressions = {name: _compile(pipeline, source, name, value) for name, value in given.items()}
+    pipeline.registry.install(pipeline.store)
     pieces = [sql("0::BIGINT AS seq"), sql("0::BIGINT AS sub")]
     ts = expressions.pop("ROWTIME", None) or lit(pipeline.clock.now_ms())
     if (pipeline.store.rows(sql("SELECT ({})::BIGINT", ts))[0][0] or 0) < 0:
