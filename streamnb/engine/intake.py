@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from streamnb.backends.duckdb.compile import Input
@@ -146,12 +147,14 @@ class Intake:
         arrivals = [_arrivals(r) for r in records]
         ordered = self._order(arrivals, slices, taken, next_seq)
         for i, table in enumerate(records):
-            rows, seq = ordered.rows[i], ordered.seq[i]
-            if len(rows) < table.num_rows:
-                table = table.take(pa.array(rows))
-            kept = f"{self.query_id}:kept{i}"
-            store.register(kept, table.append_column("i", pa.array(seq)))
-            self._decode(store, i, ident("temp", kept), taken)
+            seq = np.full(table.num_rows, -1, np.int64)
+            seq[ordered.rows[i]] = ordered.seq[i]
+            name = f"{self.query_id}:numbered{i}"
+            store.register(name, table.append_column("i", pa.array(seq)))
+            kept = ident("temp", name)
+            if len(ordered.rows[i]) < table.num_rows:  # the rest waits, or has no timestamp
+                kept = sql("(SELECT * FROM {} WHERE i >= 0)", kept)
+            self._decode(store, i, kept, taken)
             self._publish(store, i, self._decoded(i), view=True)
         failpoint("source.decoded")
         taken.count = ordered.count

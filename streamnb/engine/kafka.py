@@ -34,7 +34,7 @@ __all__ = ["KafkaOutside", "KafkaTopicReader", "Outbox"]
 
 TRIM_ROWS = 100_000
 GATHER_SECONDS_MAX = 0.05
-SWITCH_SECONDS = 0.00002
+SWITCH_SECONDS = 0.0001
 """How long a thread may keep the interpreter while others wait: a tick returns to it some thirty times."""
 PENDING_BYTES_MAX = 128 << 20
 PRODUCTION_ERROR = 2
@@ -115,17 +115,12 @@ class Outbox:
         return self._stored
 
     def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
-        rows = store.arrow(
-            sql(
-                "SELECT {} + row_number() OVER (ORDER BY seq, sub) AS seq, {} AS topic, ts, key, value, hdr FROM {}"
-                " ORDER BY 1",
-                lit(self._next - 1),
-                lit(topic),
-                records,
-            )
-        )
-        if rows.num_rows == 0:
+        found = store.arrow(sql("SELECT ts, key, value, hdr FROM (SELECT * FROM {} ORDER BY seq, sub)", records))
+        count = found.num_rows
+        if count == 0:
             return 0
+        seq = pa.array(np.arange(self._next, self._next + count))
+        rows = found.add_column(0, "topic", pa.repeat(topic, count)).add_column(0, "seq", seq)
         store.register("outbox_rows", rows)
         try:
             store.execute(sql("INSERT INTO streamnb.outbox SELECT * FROM outbox_rows"))

@@ -37,7 +37,7 @@ from streamnb.log.kafka_client import (
     log_error,
     logger,
 )
-from streamnb.log.kafka_records import has_errors, to_tables
+from streamnb.log.kafka_records import Gathered, has_errors
 from streamnb.log.kafka_url import KafkaUrl
 
 __all__ = ["KafkaReader"]
@@ -45,6 +45,7 @@ __all__ = ["KafkaReader"]
 MESSAGES_PER_CALL = 500  # more leave the processor's cache, fewer cost calls
 IDLE_SECONDS = 0.05
 GATHER_SECONDS = 0.002
+CALLS_PER_FETCH = 8
 PROBE_SECONDS = 1.0
 STOP_SECONDS_MAX = 3.0
 
@@ -299,25 +300,31 @@ class KafkaReader:
 
     def _fetch(self) -> bool:
         """Move what has arrived to the buffers; False when nothing came for a while."""
-        messages = self._consumer.consume(MESSAGES_PER_CALL, 0)
-        if not messages:  # wait for the first record only: a batch that fills up slowly must not delay it
-            messages = self._consumer.consume(1, IDLE_SECONDS)
-            if not messages:
-                return False
-            messages += self._consumer.consume(MESSAGES_PER_CALL - 1, 0)
+        gathered, events = Gathered(), list[Message]()
+        for _ in range(min(CALLS_PER_FETCH, 1 + self._rows_max // (20 * MESSAGES_PER_CALL))):
+            messages = self._consumer.consume(MESSAGES_PER_CALL, 0)
+            if not messages and not gathered and not events:  # wait for the first record only: a batch that fills up
+                messages = self._consumer.consume(1, IDLE_SECONDS)  # slowly must not delay it
+                if not messages:
+                    return False
+                messages += self._consumer.consume(MESSAGES_PER_CALL - 1, 0)
+            full = len(messages) == MESSAGES_PER_CALL
+            if has_errors(messages):
+                events += [message for message in messages if message.error() is not None]
+                messages = [message for message in messages if message.error() is None]
+            if messages:
+                gathered.add(messages, self._only_topic)
+            if not full or events:
+                break
         failpoint("source.polled")
-        events: list[Message] = []
-        if has_errors(messages):
-            events = [message for message in messages if message.error() is not None]
-            messages = [message for message in messages if message.error() is None]
-        tables = to_tables(messages, self._only_topic) if messages else {}
+        tables = gathered.tables()
         self._fail(self._failures_of(events))
         with self._changed:
             for topic, table in tables.items():
                 self._store(topic, table)
             for event in events:
                 self._note_end(event)
-            if messages:
+            if gathered:
                 self._error = None
             self._changed.notify_all()
         self._on_news()
@@ -347,7 +354,8 @@ class KafkaReader:
         if error is None or error.code() != KafkaError._PARTITION_EOF or part is None or offset is None:
             return
         self._error = None
-        if part in self._states.get(topic, {}) and not self._moving[topic, part]:
+        state = self._states.get(topic, {}).get(part)
+        if state is not None and state.next <= offset and not self._moving[topic, part]:  # else records came behind it
             self._states[topic][part] = PartitionState(offset, offset, at_end=True)
 
     def _failures_of(self, events: list[Message]) -> dict[str, LogError]:

@@ -53,6 +53,7 @@ class Features:
     """What a format can do, for the planner to check.
 
     ``singles``: which of WRAP_SINGLES and UNWRAP_SINGLES a statement may ask for. ``types``: base types it can hold.
+    ``learns``: its fast path rests on what ``learn`` saw, so that the first batches are sampled.
     """
 
     singles: frozenset[str]
@@ -62,6 +63,7 @@ class Features:
     multi_column_key: bool = True
     schema_registry: bool = False
     delimiter: bool = False
+    learns: bool = False
 
     @property
     def wraps_by_default(self) -> bool:
@@ -102,10 +104,12 @@ class Memory:
     """What decoding has learned about the documents of one side; kept by the ``Side`` from batch to batch.
 
     ``unusual``: values are written in other forms than the commonest, so that a second test is worth its cost.
+    ``flawed``: some documents were not vouched for, so that they are best told apart before they are parsed.
     """
 
     layouts: list[Any] = field(default_factory=list)
     unusual: bool = False
+    flawed: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def decode_batch(
     """
     sides = _Sides(key, value)
     for side, raw in ((key, sql("key")), (value, sql("value"))):
-        if side.columns and not side.memory.layouts:
+        if side.columns and side.format.features.learns and not side.memory.layouts:
             sample = sql("SELECT {0} FROM {1} WHERE {0} IS NOT NULL LIMIT {2}", raw, source, lit(_SAMPLES_MAX))
             side.format.learn(side, [row[0] for row in store.rows(sample)])
     (count,) = store.rows(_fast_statement(source, target, sides, pass_through))[0]
@@ -55,6 +55,7 @@ def decode_batch(
                 target,
             )
         )
+        key.memory.flawed = value.memory.flawed = True
         rows = _Strict(sides, rejected).decode(doubtful)
         store.execute(sql("DELETE FROM {} WHERE _doubtful IS NOT NULL", target))
         if rows.num_rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def open_pipeline(url: str, registry: Registry, clock: Clock, settings: Mapping[
             summary=f"unknown URL {scheme}://",
             hint="use memory://, a file such as pipeline.duckdb, or kafka://host:9092.",
         )
-    store = Store.open(_path(rest) if scheme == "duckdb" else None)
+    store = Store.open(_path(rest) if scheme == "duckdb" else None, threads=_threads())
     registry.install(store)
     engine = Engine(store, clock, engine_settings)
     return Pipeline(store, engine, EmbeddedOutside(store), registry, clock, settings)
@@ -47,7 +48,7 @@ def _open_kafka(
     from streamnb.log.kafka_url import parse_kafka_url
 
     parsed = parse_kafka_url(url, [s.name for s in SETTINGS])
-    store = Store.open(parsed.state_path)
+    store = Store.open(parsed.state_path, threads=_threads())
     try:
         registry.install(store)
         engine = Engine(store, clock, engine_settings)
@@ -62,3 +63,8 @@ def _open_kafka(
 def _path(rest: str) -> Path:
     """Read ``duckdb:///abs/path`` (three slashes: absolute, as SQLAlchemy has it) or a bare path."""
     return Path(rest)
+
+
+def _threads() -> int:
+    """Leave half of the cores to those who read, publish and show; on small batches DuckDB's threads cost double."""
+    return max(1, (os.cpu_count() or 2) // 2)
