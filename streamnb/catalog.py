@@ -116,7 +116,7 @@ class Catalog:
             near = closest(name, self._sources)
             known = ", ".join(sorted(self._sources)) or "none yet"
             raise KsqlStatementError(
-                f"{name} does not exist."
+                f"Exception while preparing statement: {name} does not exist."
                 + (f"\nDid you mean {near}? Hint: wrap the source name in double quotes to make it case-sensitive."
                    if near and near.upper() == name.upper() else ""),
                 summary=f"stream or table {name} does not exist",
@@ -130,17 +130,27 @@ class Catalog:
         self._sources[source.name] = source
 
     def remove(self, name: str) -> None:
-        """Forget a source. Raises: KsqlError while queries read it."""
-        readers = [q.id for q in self.queries.values() if name in q.sources]
+        """Forget a source. Raises: KsqlStatementError while others are made of it."""
+        readers = [q for q in self.queries.values() if name in q.sources]
+        made = [q.sink for q in readers if q.kind != "INSERT"]
+        inserts = [q.id for q in readers if q.kind == "INSERT"]
         writers = [q.id for q in self.queries.values() if q.sink == name and q.kind == "INSERT"]
-        if readers or writers:
-            raise KsqlError(
+        if made:
+            raise KsqlStatementError(
                 f"Cannot drop {name}.\n"
-                f"The following queries read from this source: [{', '.join(readers)}].\n"
+                f"The following streams and/or tables read from this source: [{', '.join(made)}].\n"
+                "You need to drop them before dropping this source.",
+                summary=f"{name} is what {', '.join(made)} is made of",
+                hint=f"drop {', '.join(made)} first.",
+            )
+        if inserts or writers:
+            raise KsqlStatementError(
+                f"Cannot drop {name}.\n"
+                f"The following queries read from this source: [{', '.join(inserts)}].\n"
                 f"The following queries write into this source: [{', '.join(writers)}].\n"
                 "You need to terminate them before dropping this source.",
-                summary=f"{name} is in use by {', '.join(readers + writers)}",
-                hint="TERMINATE these queries, or drop what they write to, first.",
+                summary=f"{name} is in use by {', '.join(inserts + writers)}",
+                hint="TERMINATE these queries first.",
             )
         del self._sources[name]
 

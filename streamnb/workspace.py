@@ -34,7 +34,7 @@ from streamnb.statements.persistent import control_query, create_as, insert_sele
 from streamnb.statements.pipeline import Pipeline, PipelineSnapshot
 from streamnb.statements.queries import pull, push
 from streamnb.statements.show import describe, explain_statement, show
-from streamnb.statements.sources import create_source, create_type, drop_source, drop_type
+from streamnb.statements.sources import alter_source, create_source, create_type, drop_source, drop_type
 from streamnb.statements.topics import print_topic
 from streamnb.store import DatabaseError
 
@@ -44,6 +44,7 @@ _log = logging.getLogger(__name__)
 
 _STORED = (
     ast.CreateSource
+    | ast.AlterSource
     | ast.CreateAs
     | ast.InsertInto
     | ast.DropSource
@@ -269,6 +270,8 @@ class Workspace:
             return insert_select(pipeline, statement, text, properties, stored)
         if isinstance(statement, ast.CreateSource):
             return create_source(pipeline, statement, text, properties, replay=stored is not None), None
+        if isinstance(statement, ast.AlterSource):
+            return alter_source(pipeline, statement), None
         if isinstance(statement, ast.DropSource):
             return drop_source(pipeline, statement), None
         if isinstance(statement, ast.QueryControl):

@@ -9,7 +9,7 @@ from streamnb.errors import KsqlStatementError
 from streamnb.plan.properties import Properties
 from streamnb.schema import Array, Column, Map, SqlType, Struct
 
-__all__ = ["check_no_maps", "check_source_formats", "key_format", "value_format"]
+__all__ = ["check_no_maps", "check_source_formats", "check_value_columns", "key_format", "value_format"]
 
 _FORMATS = {"JSON", "DELIMITED", "KAFKA", "NONE", "AVRO", "JSON_SR", "PROTOBUF", "PROTOBUF_NOSR"}
 _READY = {"JSON", "DELIMITED", "KAFKA", "NONE"}
@@ -118,6 +118,11 @@ def _wrapping(name: str, columns: Sequence[Column], properties: Properties, conf
         return explicit
     default = config.get("ksql.persistence.wrap.single.values")
     return not (name == "JSON" and default is not None and default.lower() == "false")
+
+
+def check_value_columns(name: str, columns: Sequence[Column]) -> None:
+    """Refuse value columns that a format cannot hold. Raises: KsqlStatementError."""
+    _check_columns("Value", name, columns, "")
 
 
 def check_no_maps(columns: Sequence[Column]) -> None:

@@ -23,7 +23,8 @@ from streamnb.plan.projection import (
     untyped,
 )
 from streamnb.plan.relations import Relation, column_refs
-from streamnb.plan.tablefunctions import plan_table_functions
+from streamnb.plan.scope import UnresolvedColumnError
+from streamnb.plan.tablefunctions import plan_table_functions, table_calls
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType
 from streamnb.sql import ast
@@ -51,6 +52,8 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
         filtered = Filter(node.keys, node.values, node.windowed, node.is_table, node, predicate)
         relation = replace(relation, node=filtered)
     if is_aggregation(query):
+        for call in table_calls(query.items):
+            raise KsqlStatementError("Table functions cannot be used with aggregations.", span=call.span)
         return plan_aggregation(query, relation, context)
     relation, query = plan_table_functions(query, relation, context.env)
     return _plan_projection(query, relation, context)
@@ -132,7 +135,18 @@ def _key_may_go(query: ast.Query, relation: Relation, context: QueryContext) -> 
 
 def type_item(expression: ast.Expression, scope: RelationScope, env: Env) -> Typed:
     """Type an expression of the select list. Raises: KsqlStatementError."""
-    return type_expression(expression, scope, env)
+    try:
+        return type_expression(expression, scope, env)
+    except UnresolvedColumnError:
+        raise
+    except KsqlStatementError as error:
+        raise KsqlStatementError(
+            f"Invalid Select: {error.message}",
+            summary=error.summary or error.message.split("\n", 1)[0].rstrip("."),
+            hint=error.hint,
+            text=error.text,
+            span=error.span,
+        ) from error
 
 
 def _known(typed: Typed) -> SqlType:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from streamnb.catalog import DataSource, KeyWindow, TimestampColumn
 from streamnb.errors import KsqlError, KsqlStatementError, ParseFailedError
 from streamnb.plan.expressions import Env, resolve_type
@@ -75,6 +77,7 @@ def declared_schema(kind: str, columns: tuple[ast.ColumnDef, ...], env: Env) -> 
         type_ = resolve_type(column.type, env)
         if column.constraint == "HEADERS":
             _check_header_type(column, type_)
+            _check_header_once(column, headers)
             headers.append(HeaderColumn(column.name, type_, column.header_key))
         elif column.constraint is None:
             value.append(Column(column.name, type_))
@@ -102,6 +105,16 @@ def _check_header_type(column: ast.ColumnDef, type_: object) -> None:
     shown = "HEADERS" if column.header_key is None else f"HEADER('{column.header_key}')"
     if type_ != wanted:
         raise KsqlStatementError(f"Invalid type for {shown} column: expected {wanted}, got {type_}", span=column.span)
+
+
+def _check_header_once(column: ast.ColumnDef, before: Sequence[HeaderColumn]) -> None:
+    """Let a source have all headers in one column, or single ones in one column each."""
+    if any(h.header_key is None for h in before):
+        raise KsqlStatementError("Schema already contains a HEADERS column.", span=column.span)
+    if before and column.header_key is None:
+        raise KsqlStatementError("Schema already contains a HEADER('key') column.", span=column.span)
+    if any(h.header_key == column.header_key for h in before):
+        raise KsqlStatementError(f"Schema already contains a HEADER('{column.header_key}') column.", span=column.span)
 
 
 def _check_duplicates(schema: Schema) -> None:

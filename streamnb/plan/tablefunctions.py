@@ -14,7 +14,7 @@ from streamnb.plan.logical import FlatMap
 from streamnb.plan.relations import Entry, Relation, rewrite
 from streamnb.sql import ast
 
-__all__ = ["plan_table_functions"]
+__all__ = ["plan_table_functions", "table_calls"]
 
 
 def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tuple[Relation, ast.Query]:
@@ -25,7 +25,7 @@ def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tupl
     """
     calls: list[ast.Call] = []
     for item in query.items:
-        calls += [c for c in _calls(item) if c not in calls]
+        calls += [c for c in table_calls(item) if c not in calls]
     if not calls:
         return relation, query
     if relation.is_table():
@@ -33,7 +33,7 @@ def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tupl
     scope = RelationScope(relation, "SELECT")
     resolved = []
     for call in calls:
-        if any(True for arg in call.args for _ in _calls(arg)):
+        if any(True for arg in call.args for _ in table_calls(arg)):
             raise KsqlStatementError(f"Table functions can't be nested: {call.name}", span=call.span)
         typed = [type_expression(a, scope, env) for a in call.args]
         resolved.append((resolve_table_function(call.name, [t.type for t in typed]), typed[0]))
@@ -82,7 +82,7 @@ def _name_unnamed(query: ast.Query, items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(named)
 
 
-def _calls(part: Any) -> Iterator[ast.Call]:
+def table_calls(part: Any) -> Iterator[ast.Call]:
     """Go through the outermost table function calls of an expression."""
     if isinstance(part, ast.Call) and is_table_function(part.name):
         yield part
@@ -94,4 +94,4 @@ def _calls(part: Any) -> Iterator[ast.Call]:
         items = [getattr(part, f.name) for f in fields(part)]
     for item in items:
         if isinstance(item, tuple | ast.Node):
-            yield from _calls(item)
+            yield from table_calls(item)

@@ -9,12 +9,12 @@ from streamnb.engine.sink import EmbeddedTopics, encoded
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.plan.expressions import EmptyScope, coerce, type_expression
 from streamnb.plan.typed import Typed
-from streamnb.schema import BIGINT, Column, SqlType
+from streamnb.schema import BIGINT, BYTES, STRING, Column, SqlType
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
 from streamnb.store import DatabaseError
 
-__all__ = ["insert_values"]
+__all__ = ["constant_sql", "insert_values"]
 
 _FAILED = "Failed to insert values into '{}'. {}"
 
@@ -133,9 +133,9 @@ def _is_null(value: ast.Expression | None) -> bool:
 def _compile(pipeline: Pipeline, source: DataSource, name: str, value: ast.Expression) -> Sql:
     column = source.schema.find(name)
     wanted: SqlType = column.type if column is not None else BIGINT
-    typed: Typed = type_expression(value, EmptyScope(), pipeline.env())
+    typed = type_expression(value, EmptyScope(), pipeline.env())
     try:
-        converted = coerce(typed, wanted)
+        return constant_sql(typed, wanted)
     except KsqlError as error:
         raise KsqlStatementError(
             _FAILED.format(source.name, f"Expected type {wanted} for field `{name}` but got {typed.type}"),
@@ -143,7 +143,16 @@ def _compile(pipeline: Pipeline, source: DataSource, name: str, value: ast.Expre
             hint=error.hint or f"write CAST(... AS {wanted}).",
             span=value.span,
         ) from error
-    return compile_expression(converted).sql
+
+
+def constant_sql(typed: Typed, wanted: SqlType) -> Sql:
+    """Write a constant as DuckDB SQL of a column's type; text given for BYTES is base64.
+
+    Raises: KsqlError when it does not convert.
+    """
+    if wanted == BYTES and typed.type == STRING:
+        return sql("from_base64({})", compile_expression(typed).sql)
+    return compile_expression(coerce(typed, wanted)).sql
 
 
 def _columns(prefix: str, columns: tuple[Column, ...], expressions: dict[str, Sql]) -> list[Sql]:

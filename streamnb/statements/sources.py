@@ -8,11 +8,13 @@ from dataclasses import replace
 from streamnb.catalog import DataSource
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.plan.expressions import resolve_type
-from streamnb.plan.sources import plan_source
+from streamnb.plan.formats import check_value_columns
+from streamnb.plan.sources import declared_schema, plan_source
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
 
 __all__ = [
+    "alter_source",
     "check_replaceable",
     "check_upgrade",
     "create_source",
@@ -46,14 +48,55 @@ def create_source(
         raise
     if declared is not None and not replay and topic.partitions != source.partitions:
         raise KsqlError(
-            f"A Kafka topic with the name '{topic.name}' already exists, with different partition/replica configuration "
-            f"than required. KSQL expects {source.partitions} partitions (topic has {topic.partitions})",
+            f"A Kafka topic with the name '{topic.name}' already exists, with different partition/replica "
+            f"configuration than required. KSQL expects {source.partitions} partitions (topic has {topic.partitions})",
             summary=f"topic {topic.name} exists with {topic.partitions} partitions",
             hint=f"leave PARTITIONS out, or write PARTITIONS={topic.partitions}.",
             span=declared.span,
         )
     pipeline.catalog.put(replace(source, partitions=topic.partitions))
     return f"{statement.kind.title()} created"
+
+
+def alter_source(pipeline: Pipeline, statement: ast.AlterSource) -> str:
+    """Add value columns to a declared source; queries that run keep the columns they know."""
+    source = pipeline.catalog.get(statement.name)
+    kind = statement.kind.lower()
+    if source is None:
+        raise KsqlError(
+            f"Source {statement.name} does not exist.",
+            summary=f"{kind} {statement.name} does not exist",
+            hint="SHOW STREAMS; and SHOW TABLES; list what there is.",
+            span=statement.span,
+        )
+    if source.kind != statement.kind:
+        raise KsqlError(
+            f"Incompatible data source type is {source.kind}, but statement was ALTER {statement.kind}",
+            hint=f"write ALTER {source.kind} {source.name} ...",
+            span=statement.span,
+        )
+    if source.read_only:
+        raise KsqlError(
+            f"Cannot alter {kind} '{source.name}': ALTER operations are not supported on source {kind}s.",
+            span=statement.span,
+        )
+    if source.query_id is not None:
+        raise KsqlError(
+            "ALTER command is not supported for CREATE ... AS statements.",
+            hint=f"write CREATE OR REPLACE {statement.kind} {source.name} AS SELECT ...",
+            span=statement.span,
+        )
+    added = declared_schema(statement.kind, statement.columns, pipeline.env()).value
+    schema = replace(source.schema, value=(*source.schema.value, *added))
+    repeated = [c.name for c in added if [d.name for d in schema.columns()].count(c.name) > 1]
+    if repeated:
+        raise KsqlStatementError(
+            f"Cannot add column `{repeated[0]}` to schema. A column with the same name already exists.",
+            span=statement.span,
+        )
+    check_value_columns(source.value_format.name, schema.value)
+    pipeline.catalog.put(replace(source, schema=schema))
+    return f"{statement.kind.title()} {source.name} altered"
 
 
 def check_replaceable(
@@ -97,7 +140,8 @@ def check_upgrade(old: DataSource, new: DataSource) -> None:
         shown = ", ".join(map(str, missing))
         raise KsqlError(
             f"Cannot upgrade data source: DataSource '`{old.name}`' has schema = {old.schema.render()} which is not "
-            f"upgradeable to {new.schema.render()}. (The following columns are changed, missing or reordered: [{shown}])",
+            f"upgradeable to {new.schema.render()}. (The following columns are changed, missing or reordered: "
+            f"[{shown}])",
             summary=f"{old.name} would lose or change {shown}",
             hint="a replaced source may only gain columns behind those it has; drop it first to change others.",
         )

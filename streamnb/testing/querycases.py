@@ -64,7 +64,7 @@ def run_query_case(case: Case) -> None:
 def execute(bench: Bench, statements: Sequence[str], body: Mapping[str, Any]) -> None:
     """Create the case's topics and run its statements, as one script.
 
-    A topic that a CREATE names is created with it; others that only inputs or outputs name are created afterwards.
+    A topic that a statement names is created with it; those that only inputs or outputs name are there before.
     Raises: CaseFailure when an error is expected, which must be the last statement's, but another one fails.
     """
     log = bench.pipeline.engine.log
@@ -72,6 +72,11 @@ def execute(bench: Bench, statements: Sequence[str], body: Mapping[str, Any]) ->
         if isinstance(topic, dict) and log.topic(topic["name"]) is None:
             log.create_topic(topic["name"], int(topic.get("partitions", 1)))
     texts = split_statements("\n".join(statements))
+    declared = set(re.findall(r"kafka_topic\s*=\s*'([^']+)'", "\n".join(statements), re.IGNORECASE))
+    known = declared | {topic.name for topic in log.topics()}
+    for name in dict.fromkeys(r["topic"] for r in (*body.get("inputs", []), *body.get("outputs", []))):
+        if name not in known:
+            log.create_topic(name, DEFAULT_PARTITIONS)
     for text in texts:
         _create_declared_topic(bench, text.text)
         try:
@@ -80,10 +85,6 @@ def execute(bench: Bench, statements: Sequence[str], body: Mapping[str, Any]) ->
             if text is not texts[-1] and "expectedException" in body:
                 raise CaseFailure(f"a statement before the last one fails: {error.message}", lenient=True) from error
             raise
-    known = {topic.name for topic in log.topics()}
-    for topic in dict.fromkeys(r["topic"] for r in (*body.get("inputs", []), *body.get("outputs", []))):
-        if topic not in known:
-            log.create_topic(topic, 1)
 
 
 def _create_declared_topic(bench: Bench, text: str) -> None:

@@ -7,17 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.catalog import DataSource
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.sides import key_side, value_side
 from streamnb.errors import KsqlError, StreamnbError
-from streamnb.plan.expressions import EmptyScope, coerce, type_expression
+from streamnb.plan.expressions import EmptyScope, type_expression
 from streamnb.plan.sources import declared_schema
 from streamnb.schema import BIGINT
 from streamnb.serde.decode import decode_batch
 from streamnb.sql import ast
 from streamnb.sql.parser import parse_statement, split_statements
+from streamnb.statements.inserts import constant_sql
 from streamnb.store import DatabaseError
 from streamnb.testing.bench import Bench
 from streamnb.testing.cases import Case
@@ -132,29 +132,37 @@ class _Script:
             if name not in internal:
                 raise KsqlError(f"column {name} does not exist in {source.name}")
             column, type_ = internal[name]
-            typed = coerce(type_expression(value, EmptyScope(), self.bench.pipeline.env()), type_)
-            checks.append(sql("{} IS NOT DISTINCT FROM {}", ident(column), compile_expression(typed).sql))
+            typed = type_expression(value, EmptyScope(), self.bench.pipeline.env())
+            checks.append(sql("{} IS NOT DISTINCT FROM {}", ident(column), constant_sql(typed, type_)))
         found = self.bench.store.rows(sql("SELECT {} FROM {}", join(" AND ", checks), target))[0][0]
         actual = self.bench.records(source.topic)[self.read[source.topic] - 1]
         assert found, f"Expected record does not match actual: {actual}"
 
     def _assert_source(self, statement: ast.AssertSource) -> None:
         source = self.bench.pipeline.catalog.get(statement.name)
-        assert source is not None and source.kind == statement.kind, f"no {statement.kind} {statement.name}"
+        if source is None:
+            raise KsqlError(f"Source {statement.name} does not exist.")
+        if source.kind != statement.kind:
+            raise KsqlError(f"Expected type does not match actual for source {source.name}.")
         wanted = declared_schema(statement.kind, statement.columns, self.bench.pipeline.env())
-        assert wanted.key == source.schema.key, "Expected key columns do not match actual"
-        assert wanted.value == source.schema.value, "Expected value columns do not match actual"
-        for prop in statement.properties:
-            actual = _property(source, prop.name.upper())
-            value = getattr(prop.value, "value", None)
-            same = actual is None or str(value).upper() == actual.upper()
-            assert same, f"Expected {prop.name} does not match: {actual}"
+        if (wanted.key, wanted.value) != (source.schema.key, source.schema.value):
+            raise KsqlError(f"Expected schema does not match actual for source {source.name}.")
+        given = {p.name.upper(): str(getattr(p.value, "value", None)) for p in statement.properties}
+        if "FORMAT" in given:
+            given.setdefault("KEY_FORMAT", given["FORMAT"])
+            given.setdefault("VALUE_FORMAT", given["FORMAT"])
+        for name, (what, actual) in _properties(source).items():
+            if name in given and given[name].upper() != actual.upper():
+                raise KsqlError(f"Expected {what} does not match actual for source {source.name}.")
 
 
-def _property(source: DataSource, name: str) -> str | None:
+def _properties(source: DataSource) -> dict[str, tuple[str, str]]:
+    """List the properties that ASSERT STREAM and TABLE compare: how messages name them, and their values."""
+    timestamp = source.timestamp
     return {
-        "KAFKA_TOPIC": source.topic,
-        "KEY_FORMAT": source.key_format.name,
-        "VALUE_FORMAT": source.value_format.name,
-        "TIMESTAMP": source.timestamp.column if source.timestamp else "",
-    }.get(name)
+        "KAFKA_TOPIC": ("kafka topic", source.topic),
+        "KEY_FORMAT": ("key format", source.key_format.name),
+        "VALUE_FORMAT": ("value format", source.value_format.name),
+        "TIMESTAMP": ("timestamp column", timestamp.column if timestamp else ""),
+        "TIMESTAMP_FORMAT": ("timestamp format", (timestamp.pattern or "") if timestamp else ""),
+    }

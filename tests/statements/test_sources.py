@@ -67,10 +67,32 @@ def test_drop_ends_the_query_that_writes_and_keeps_or_deletes_the_topic() -> Non
 def test_drop_is_refused_while_queries_read_the_source() -> None:
     with workspace(ratings=1) as nb:
         nb("CREATE STREAM A AS SELECT * FROM RATINGS;")
-        with pytest.raises(KsqlError, match=r"queries read from this source: \[CSAS_A_0\]"):
+        with pytest.raises(KsqlError, match=r"streams and/or tables read from this source: \[A\]"):
             nb("DROP STREAM RATINGS;")
         nb("TERMINATE CSAS_A_0; DROP STREAM RATINGS;")
         assert "RATINGS" not in nb.pipeline.catalog
+
+
+def test_drop_is_refused_while_an_insert_reads_or_writes_the_source() -> None:
+    with workspace(ratings=1) as nb:
+        nb("CREATE STREAM A AS SELECT * FROM RATINGS; INSERT INTO A SELECT * FROM RATINGS;")
+        with pytest.raises(KsqlError, match=r"queries write into this source: \[INSERTQUERY_1\]"):
+            nb("DROP STREAM A;")
+
+
+def test_alter_adds_value_columns_to_a_declared_source() -> None:
+    with workspace(ratings=1) as nb:
+        nb("ALTER STREAM RATINGS ADD COLUMN NOTE STRING, ADD COLUMN SCORE DOUBLE;")
+        assert rows(nb, "DESCRIBE RATINGS;")[-2:] == [("NOTE", "STRING"), ("SCORE", "DOUBLE")]
+        nb("CREATE STREAM A AS SELECT * FROM RATINGS;")
+        for statement, reason in {
+            "ALTER TABLE RATINGS ADD X INT;": "Incompatible data source type is STREAM",
+            "ALTER STREAM RATINGS ADD NOTE INT;": "already exists",
+            "ALTER STREAM A ADD X INT;": "not supported for CREATE ... AS",
+            "ALTER STREAM NIX ADD X INT;": "Source NIX does not exist",
+        }.items():
+            with pytest.raises(KsqlError, match=reason):
+                nb(statement)
 
 
 def test_drop_of_the_wrong_kind_or_of_nothing_is_refused() -> None:
