@@ -169,7 +169,7 @@ class KafkaPublisher(Outgoing):
             self._marker.create()
             position = self._marker.position()
             self._check_position(position)
-        self._seq_next = None  # from now on this publisher itself moves the position
+            self._seq_next = None  # from now on this publisher itself moves the position
             self._finish(producer, producer.begin_transaction)
             self._commit(producer, position)
         except KafkaException as error:
