@@ -123,6 +123,7 @@ def test_missing_sink_topic_is_named_and_output_goes_on_when_it_is_back(open_: O
     eventually(lambda: table(nb, "SHOW QUERIES;")[0][6], lambda found: found == told)
     assert dict(table(nb, "DESCRIBE padded EXTENDED;"))["Problem"] == told
     log.create_topic(f"{service}-out", 2)
+    assert outside(nb).flush(20), outside(nb).problem()
     eventually(lambda: printed(nb, f"{service}-out"), lambda found: found == ["b"])
     eventually(lambda: table(nb, "SHOW QUERIES;")[0][6], lambda found: found == "")
 
