@@ -69,11 +69,18 @@ def connect(url: str = "memory://", *, clock: Clock | None = None, **settings: o
 class Workspace:
     """An open pipeline. Its queries run until ``close``; a file keeps them, and they go on when it is opened again."""
 
-    def __init__(self, url: str, *, clock: Clock, settings: Mapping[str, object], start: bool = True) -> None:
-        """Open a pipeline as ``connect`` does; without ``start`` the caller runs the queries, as the case runner does."""
+    def __init__(
+        self, url: str, *, clock: Clock, settings: Mapping[str, object], start: bool = True, history: bool = True
+    ) -> None:
+        """Open a pipeline as ``connect`` does.
+
+        The case runner runs the queries itself (``start`` is false), and what ksqlDB rejects is rejected (``history``
+        is false): only ``sql`` runs DuckDB's SELECTs then.
+        """
         given = {name.replace("_", ".") if "." not in name else name: str(value) for name, value in settings.items()}
         given = dict(check_setting(name, value) for name, value in given.items())
         self.url = url
+        self._reads_history = history
         self._pipeline = open_pipeline(url, default_registry(), clock, given)
         self._lives: dict[str, Live] = {}
         self._lock = threading.RLock()
@@ -143,7 +150,7 @@ class Workspace:
         """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says."""
         from streamnb.statements.history import reads_history
 
-        if not reads_history(text.text):
+        if not self._reads_history or not reads_history(text.text):
             raise rejected
         return self._select(text)
 
@@ -334,7 +341,8 @@ class Workspace:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Workspace {self.url}: {len(list(self._pipeline.catalog))} sources, {len(self._pipeline.catalog.queries)} queries>"
+        catalog = self._pipeline.catalog
+        return f"<Workspace {self.url}: {len(list(catalog))} sources, {len(catalog.queries)} queries>"
 
 
 _open: set[Workspace] = set()  # not weak: one that its user lost runs on, and must be closed at exit

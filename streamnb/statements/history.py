@@ -50,6 +50,7 @@ _DUCKDB_ONLY = re.compile(
     r"\b(ORDER\s+BY|UNION|EXCEPT|INTERSECT|DISTINCT|OVER|QUALIFY|WITH|OFFSET|USING|FILTER)\b|\(\s*SELECT\b",
     re.IGNORECASE,
 )
+_BAD_LIMIT = re.compile(r"\bLIMIT\b(?!\s*\d+\b)", re.IGNORECASE)
 _MISSING = re.compile(
     r'Referenced column "(?P<name>[^"]+)" not found|Table "[^"]*" does not have a column named "(?P<of>[^"]+)"'
 )
@@ -63,6 +64,8 @@ def reads_history(text: str) -> bool:
     """
     if OPENS.match(text) is None or _EMIT.search(text) is not None:
         return False
+    if _BAD_LIMIT.search(text) is not None and _DUCKDB_ONLY.search(text) is None:
+        return False  # it is about a pull query's LIMIT
     try:
         parse_history(text, lambda table, _: table.name)
     except KsqlStatementError as error:

@@ -146,7 +146,7 @@ class Bench:
     def __init__(self, properties: Mapping[str, str]) -> None:
         self.clock = ManualClock(0)
         settings = {"auto.offset.reset": "earliest", "max.batch.records": "1"}
-        self.workspace = Workspace("memory://", clock=self.clock, settings=settings, start=False)
+        self.workspace = Workspace("memory://", clock=self.clock, settings=settings, start=False, history=False)
         self.pipeline = self.workspace.pipeline
         self.store = self.pipeline.store
         self._feeder = _Feeder()

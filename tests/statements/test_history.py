@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streamnb.clock import ManualClock
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING
@@ -238,3 +239,17 @@ def test_history_sees_one_tick_in_all_its_relations() -> None:
         assert rows(nb, query) == [(4, 0)]
         run(nb)
         assert rows(nb, query) == [(4, 4)]
+
+
+def test_a_pull_query_with_a_wrong_limit_is_told_so_by_our_grammar(nb: Workspace) -> None:
+    with pytest.raises(KsqlError, match="LIMIT") as refused:
+        nb("SELECT * FROM COUNTS LIMIT some;")
+    assert "Binder" not in refused.value.message
+
+
+def test_what_ksqldb_rejects_is_rejected_without_history() -> None:
+    strict = Workspace("memory://", clock=ManualClock(0), settings={}, start=False, history=False)
+    with strict as nb:
+        with pytest.raises(KsqlError, match="Syntax Error"):
+            nb("SELECT * FROM KSQL_PROCESSING_LOG ORDER BY ROWTIME;")
+        assert nb.sql("SELECT * FROM KSQL_PROCESSING_LOG ORDER BY ROWTIME").rows == []
