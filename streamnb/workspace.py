@@ -193,6 +193,7 @@ class Workspace:
         return Message(text, self._change_session(statement))
 
     def _insert(self, statement: ast.InsertValues) -> str:
+        self._pipeline.outside.check()
         try:
             answer = insert_values(self._pipeline, statement)
         except BaseException:
@@ -231,6 +232,7 @@ class Workspace:
     def _execute_stored(self, statement: ast.Statement, text: str) -> Message:
         """Execute a statement that changes the pipeline for good, and store it, in one transaction."""
         pipeline = self._pipeline
+        pipeline.outside.check()
         properties = dict(pipeline.session.properties)
         before = pipeline.snapshot()
         number = pipeline.engine.checkpoint.number("statement")
