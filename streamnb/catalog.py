@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from streamnb.errors import KsqlError, KsqlStatementError, Span
+from streamnb.errors import KsqlStatementError, Span
 from streamnb.schema import Schema, SqlType
 
 __all__ = ["Catalog", "DataSource", "FormatSpec", "KeyWindow", "QueryInfo", "TimestampColumn", "closest"]
@@ -117,8 +117,11 @@ class Catalog:
             known = ", ".join(sorted(self._sources)) or "none yet"
             raise KsqlStatementError(
                 f"Exception while preparing statement: {name} does not exist."
-                + (f"\nDid you mean {near}? Hint: wrap the source name in double quotes to make it case-sensitive."
-                   if near and near.upper() == name.upper() else ""),
+                + (
+                    f"\nDid you mean {near}? Hint: wrap the source name in double quotes to make it case-sensitive."
+                    if near and near.upper() == name.upper()
+                    else ""
+                ),
                 summary=f"stream or table {name} does not exist",
                 hint=(f"did you mean {near}? " if near else "") + f"streams and tables here: {known}.",
                 span=span,

@@ -50,9 +50,7 @@ def rowtime(source: DataSource, registry: Registry) -> Sql | None:
         return ident(internal)
     if column.type == TIMESTAMP:
         return sql("epoch_ms({})", ident(internal))
-    call = ast.Call(
-        "STRINGTOTIMESTAMP", (ast.ColumnRef(name), ast.StringLiteral(source.timestamp.pattern or ""))
-    )
+    call = ast.Call("STRINGTOTIMESTAMP", (ast.ColumnRef(name), ast.StringLiteral(source.timestamp.pattern or "")))
     compiled = compile_expression(type_expression(call, _OneColumn(internal), Env(registry)))
     return sql("TRY({})", compiled.sql)
 
@@ -118,9 +116,7 @@ class Intake:
         so far. Nothing is remembered here, so a tick that is taken back is taken again by the same call.
         """
         taken = Taken(positions={i: dict(p) for i, p in positions.items()}, running=dict(running))
-        slices = [
-            reader.read(store, positions[i], rows_max, self._raw(i)) for i, reader in enumerate(self.readers)
-        ]
+        slices = [reader.read(store, positions[i], rows_max, self._raw(i)) for i, reader in enumerate(self.readers)]
         taken.waiting = any(s.waiting for s in slices)
         if not any(s.count for s in slices) or (len(slices) > 1 and taken.waiting):
             return taken

@@ -14,6 +14,7 @@ from streamnb.serde.arrow import arrow_type
 
 __all__ = ["arrow_type", "per_value_body"]
 
+
 def per_value_body(
     function: Callable[..., Any], params: Sequence[SqlType], returns: SqlType, strict: bool
 ) -> Callable[..., pa.Array]:

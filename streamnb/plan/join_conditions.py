@@ -41,9 +41,7 @@ class JoinStep:
         if left_type is None:
             return f"Got {format_expression(self.first)} = {format_expression(self.second)}."
         types = (left_type, right_type) if self.first == self.left else (right_type, left_type)
-        return (
-            f"Got {format_expression(self.first)}{{{types[0]}}} = {format_expression(self.second)}{{{types[1]}}}."
-        )
+        return f"Got {format_expression(self.first)}{{{types[0]}}} = {format_expression(self.second)}{{{types[1]}}}."
 
     def described(self) -> str:
         """Write the join as ksqlDB's messages do."""

@@ -179,9 +179,7 @@ class _ChainPlanner:
         check_no_maps((Column(_key_name(viable), relation.node.keys[0]),))
         if viable:
             named = (ref for ref in viable if self._in_projection(ref))
-            return _Chain(
-                replace(relation, keys=(viable,)), equated, viable, next(named, viable[0]), left.partitions
-            )
+            return _Chain(replace(relation, keys=(viable,)), equated, viable, next(named, viable[0]), left.partitions)
         name = _synthetic_name(relation)
         entry = Entry("", name, "k0", relation.node.keys[0])
         relation = replace(
@@ -226,9 +224,7 @@ def _synthetic_name(relation: Relation) -> str:
     return name
 
 
-def _entries(
-    left: Relation, right: Relation, sides: Sequence[tuple[Project, tuple[Entry, ...]]]
-) -> tuple[Entry, ...]:
+def _entries(left: Relation, right: Relation, sides: Sequence[tuple[Project, tuple[Entry, ...]]]) -> tuple[Entry, ...]:
     """List the columns of both sides as the join yields them."""
     entries: list[Entry] = []
     offset = 0

@@ -1,8 +1,8 @@
 """The statements that rebuild a pipeline when its file is opened again.
 
-What is stored is the net result, not the history: a statement goes when what it made is dropped, CREATE OR REPLACE takes
-the place of the statement it replaces, and the state of a query stands beside the statement that started it. So
-opening a file executes nothing that would destroy state, and never makes a topic.
+What is stored is the net result, not the history: a statement goes when what it made is dropped, CREATE OR REPLACE
+takes the place of the statement it replaces, and the state of a query stands beside the statement that started it.
+So opening a file executes nothing that would destroy state, and never makes a topic.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _TABLE = sql(
 class Entry:
     """A stored statement.
 
-    ``kind`` and ``name`` say what it made (SOURCE, INSERT, CONNECTOR, TYPE); ``status`` is that of the query it started:
-    RUNNING, PAUSED or TERMINATED.
+    ``kind`` and ``name`` say what it made (SOURCE, INSERT, CONNECTOR, TYPE); ``status`` is that of the query it
+    started: RUNNING, PAUSED or TERMINATED.
     """
 
     id: int

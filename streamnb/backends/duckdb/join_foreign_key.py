@@ -55,7 +55,7 @@ def _left_versions(sides: JoinSides, state: Sql, target: Sql) -> Sql:
     foreign = ident(sides.node.foreign_key.column)
     return sql(
         "CREATE OR REPLACE TEMP TABLE {target} AS SELECT *, lag(fk) OVER versions AS fk0,"
-        ' lag(record) OVER versions IS NOT NULL AS was, coalesce(lead(seq) OVER versions, {end}) AS until,'
+        " lag(record) OVER versions IS NOT NULL AS was, coalesce(lead(seq) OVER versions, {end}) AS until,"
         " lead(seq) OVER versions IS NULL AS is_last FROM ("
         "SELECT -1::BIGINT AS seq, NULL::INTEGER AS part, NULL::BIGINT AS off, NULL::BIGINT AS ts,"
         " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr, rowid AS rid, h, {keys}, fh, fk, record FROM {state}"
@@ -99,9 +99,9 @@ def _output(sides: JoinSides, lefts: Sql, rights: Sql) -> Sql:
     outer = sides.node.kind == "LEFT"
     keys = join(", ", [sql("l.{}", k) for k in sides.keys])
     sought = sql("l.fk") if outer else sql("coalesce(l.fk, l.fk0)")
-    there = sql('l.record IS NOT NULL') if outer else sql('l.fk IS NOT NULL AND r.record IS NOT NULL')
+    there = sql("l.record IS NOT NULL") if outer else sql("l.fk IS NOT NULL AND r.record IS NOT NULL")
     forwarded = (
-        sql('l.record IS NOT NULL OR l.was')
+        sql("l.record IS NOT NULL OR l.was")
         if outer
         else sql("({}) OR (l.fk0 IS NOT NULL AND l.fk IS DISTINCT FROM l.fk0)", there)
     )
@@ -119,10 +119,10 @@ def _output(sides: JoinSides, lefts: Sql, rights: Sql) -> Sql:
     )
     of_right = sql(
         "SELECT r.seq, row_number() OVER (PARTITION BY r.seq ORDER BY {keys}) - 1, r.part, r.off, r.ts, r.hdr, {keys},"
-        ' {gone}, l.record, r.record FROM {rights} r JOIN {lefts} l ON l.fh = r.h AND l.fk = r.k0 AND l.seq < r.seq'
-        ' AND r.seq < l.until WHERE r.seq >= 0 AND l.record IS NOT NULL',
+        " {gone}, l.record, r.record FROM {rights} r JOIN {lefts} l ON l.fh = r.h AND l.fk = r.k0 AND l.seq < r.seq"
+        " AND r.seq < l.until WHERE r.seq >= 0 AND l.record IS NOT NULL",
         keys=keys,
-        gone=sql("false") if outer else sql('r.record IS NULL'),
+        gone=sql("false") if outer else sql("r.record IS NULL"),
         rights=rights,
         lefts=lefts,
     )
@@ -145,7 +145,7 @@ def _write(state: Sql, versions: Sql, columns: Sql) -> tuple[Sql, Sql]:
     return (
         sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {} WHERE NOT is_last)", state, versions),
         sql(
-            'INSERT INTO {} SELECT {}, record FROM {} WHERE is_last AND seq >= 0 AND record IS NOT NULL',
+            "INSERT INTO {} SELECT {}, record FROM {} WHERE is_last AND seq >= 0 AND record IS NOT NULL",
             state,
             columns,
             versions,

@@ -105,15 +105,13 @@ class JoinSides:
         shift = len(self.left.shape.values)
         columns = [sql("{}.{}", left, c) for c in self.left.shape.value_columns()]
         columns += [
-            sql("{}.{} AS {}", right, c, ident(f"v{shift + i}"))
-            for i, c in enumerate(self.right.shape.value_columns())
+            sql("{}.{} AS {}", right, c, ident(f"v{shift + i}")) for i, c in enumerate(self.right.shape.value_columns())
         ]
         return columns
 
     def temp(self, name: str) -> Sql:
         """Name a TEMP table of the join."""
         return self.names.temp(f"{self.step}_{name}")
-
 
 
 def _of_sessions(node: PlanNode) -> bool:

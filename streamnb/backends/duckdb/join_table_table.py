@@ -75,7 +75,7 @@ def _versions(sides: JoinSides, side: Side, state: StateTable, number: Sql, touc
         none=none,
         number=number,
         keys=sides.key_list,
-        row=sql('struct_pack(record := record)'),
+        row=sql("struct_pack(record := record)"),
         state=state.name,
         touched=touched,
     )
@@ -84,7 +84,7 @@ def _versions(sides: JoinSides, side: Side, state: StateTable, number: Sql, touc
         number=number,
         h=sides.hashed,
         keys=sides.key_list,
-        row=sql('struct_pack(record := CASE WHEN NOT vnull THEN {} END)', side.packed),
+        row=sql("struct_pack(record := CASE WHEN NOT vnull THEN {} END)", side.packed),
         batch=side.batch,
         has_key=sides.has_key,
     )
