@@ -1,0 +1,1 @@
+"""ksqlDB's public cases, run against streamnb."""
