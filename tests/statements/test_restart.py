@@ -83,8 +83,7 @@ def test_dropped_topic_stays_dropped_and_variables_are_resolved_after_a_restart(
     with open_again(path) as nb:
         nb.execute(SOURCE + "DROP STREAM s DELETE TOPIC;")
         nb.execute(
-            "DEFINE topic = 'named';"
-            "CREATE STREAM v (x INT) WITH (kafka_topic='${topic}', format='JSON', partitions=2);"
+            "DEFINE topic = 'named';CREATE STREAM v (x INT) WITH (kafka_topic='${topic}', format='JSON', partitions=2);"
         )
     with open_again(path) as nb:
         assert nb.problems == []
