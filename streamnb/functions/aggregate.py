@@ -27,7 +27,9 @@ __all__ = [
     "ResolvedAggregate",
     "aggregate_functions",
     "is_aggregate",
+    "register_aggregate",
     "resolve_aggregate",
+    "unregister_aggregate",
 ]
 
 ORDER = ident("ord")
@@ -97,17 +99,18 @@ Builder = Callable[[tuple[s.SqlType, ...], tuple[Any, ...], int | None], Resolve
 
 @dataclass(frozen=True)
 class Signature:
-    """One signature: column parameter types (None takes any type), variadic ones, then constants."""
+    """One signature: column parameter types (None takes any type), variadic ones of type ``rest``, then constants."""
 
     params: tuple[s.SqlType | None, ...]
     constants: tuple[s.SqlType, ...] = ()
     variadic: bool = False
+    rest: s.SqlType | None = None
 
     def describe(self, name: str) -> str:
         """Write the signature as DESCRIBE FUNCTION and error messages show it."""
         shown = ["T" if p is None else "DECIMAL" if isinstance(p, s.Decimal) else str(p) for p in self.params]
         if self.variadic:
-            shown.append("ANY...")
+            shown.append(f"{self.rest or 'ANY'}...")
         shown += [f"{c} constant" for c in self.constants]
         return f"{name}({', '.join(shown)})"
 
@@ -152,6 +155,17 @@ def aggregate_functions() -> Mapping[str, AggregateFunction]:
     if not _FUNCTIONS:
         _FUNCTIONS.update(_registry())
     return _FUNCTIONS
+
+
+def register_aggregate(function: AggregateFunction) -> None:
+    """Add an aggregate function, or replace the one of its name."""
+    aggregate_functions()
+    _FUNCTIONS[function.name] = function
+
+
+def unregister_aggregate(name: str) -> None:
+    """Forget an aggregate function that was added."""
+    _FUNCTIONS.pop(name, None)
 
 
 def is_aggregate(name: str) -> bool:
@@ -214,7 +228,7 @@ def _match(signature: Signature, arg_types: Sequence[s.SqlType | None]) -> tuple
     cost = 1000 * (columns - wanted)
     params: list[s.SqlType] = []
     for position in range(columns):
-        param = signature.params[position] if position < wanted else None
+        param = signature.params[position] if position < wanted else signature.rest
         step = _conversion(arg_types[position], param)
         if step is None:
             return None

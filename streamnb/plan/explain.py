@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from streamnb.plan.logical import Aggregate, Filter, FlatMap, Join, PlanNode, Project, QueryPlan, Scan, children
 from streamnb.plan.typed import (
     Typed,
@@ -42,7 +44,7 @@ def _title(node: PlanNode) -> str:
     if isinstance(node, Project):
         return f"project {', '.join(map(text, (*node.key_exprs, *node.value_exprs)))}"
     if isinstance(node, FlatMap):
-        return f"flat map {', '.join(f'{f.name}({text(arg)})' for f, arg in node.calls)}"
+        return f"flat map {', '.join(f'{f.name}({_list(args)})' for f, args in node.calls)}"
     if isinstance(node, Aggregate):
         window = f" in {node.window.kind.lower()} windows of {node.window.size_ms} ms" if node.window else ""
         calls = ", ".join(f"{c.aggregate.name}({', '.join(map(text, c.args))})" for c in node.calls)
@@ -55,6 +57,10 @@ def _title(node: PlanNode) -> str:
         grace = "" if within.grace_ms is None else f", grace {within.grace_ms} ms"
         on = f" within {within.before_ms} ms before and {within.after_ms} ms after{grace}"
     return f"{node.kind.lower()} join{on}"
+
+
+def _list(args: Sequence[Typed]) -> str:
+    return ", ".join(map(text, args))
 
 
 def text(typed: Typed) -> str:

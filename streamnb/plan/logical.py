@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from streamnb.catalog import DataSource
 from streamnb.functions.aggregate import ResolvedAggregate
-from streamnb.functions.table import ResolvedTableFunction
+from streamnb.functions.registry import Resolved
 from streamnb.plan.typed import Typed
 from streamnb.schema import Column, SqlType
 
@@ -78,7 +78,7 @@ class FlatMap(PlanNode):
     """Zip the results of table functions and append them, a row each, to the input's value columns."""
 
     input: PlanNode
-    calls: tuple[tuple[ResolvedTableFunction, Typed], ...]
+    calls: tuple[tuple[Resolved, tuple[Typed, ...]], ...]
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
         filtered = Filter(node.keys, node.values, node.windowed, node.is_table, node, predicate)
         relation = replace(relation, node=filtered)
     if is_aggregation(query):
-        for call in table_calls(query.items):
+        for call in table_calls(query.items, context.env.registry):
             raise KsqlStatementError("Table functions cannot be used with aggregations.", span=call.span)
         return plan_aggregation(query, relation, context)
     relation, query = plan_table_functions(query, relation, context.env)

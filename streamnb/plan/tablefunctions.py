@@ -7,11 +7,12 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from streamnb.errors import KsqlStatementError
-from streamnb.functions.table import is_table_function, resolve_table_function
+from streamnb.functions.registry import Registry
 from streamnb.plan.clauses import RelationScope
-from streamnb.plan.expressions import Env, type_expression
+from streamnb.plan.expressions import Env, coerce, type_expression
 from streamnb.plan.logical import FlatMap
 from streamnb.plan.relations import Entry, Relation, rewrite
+from streamnb.schema import Array, SqlType
 from streamnb.sql import ast
 
 __all__ = ["plan_table_functions", "table_calls"]
@@ -25,7 +26,7 @@ def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tupl
     """
     calls: list[ast.Call] = []
     for item in query.items:
-        calls += [c for c in table_calls(item) if c not in calls]
+        calls += [c for c in table_calls(item, env.registry) if c not in calls]
     if not calls:
         return relation, query
     if relation.is_table():
@@ -33,14 +34,17 @@ def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tupl
     scope = RelationScope(relation, "SELECT")
     resolved = []
     for call in calls:
-        if any(True for arg in call.args for _ in table_calls(arg)):
+        if any(True for arg in call.args for _ in table_calls(arg, env.registry)):
             raise KsqlStatementError(f"Table functions can't be nested: {call.name}", span=call.span)
         typed = [type_expression(a, scope, env) for a in call.args]
-        resolved.append((resolve_table_function(call.name, [t.type for t in typed]), typed[0]))
+        function = env.registry.resolve_table(call.name, [t.type for t in typed])
+        args = [t if p is None else coerce(t, p) for t, p in zip(typed, function.param_types, strict=True)]
+        resolved.append((function, tuple(args)))
+    types = [_element(function.return_type) for function, _ in resolved]
     node = relation.node
     flat = FlatMap(
         keys=node.keys,
-        values=(*node.values, *(f.return_type for f, _ in resolved)),
+        values=(*node.values, *types),
         windowed=node.windowed,
         is_table=False,
         input=node,
@@ -48,9 +52,7 @@ def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tupl
     )
     source = relation.entries[0].source
     first = len(node.values)
-    entries = [
-        Entry(source, f"#f{i}", f"v{first + i}", f.return_type, system=True) for i, (f, _) in enumerate(resolved)
-    ]
+    entries = [Entry(source, f"#f{i}", f"v{first + i}", t, system=True) for i, t in enumerate(types)]
 
     def change(expression: ast.Expression) -> ast.Expression | None:
         if isinstance(expression, ast.Call) and expression in calls:
@@ -82,9 +84,14 @@ def _name_unnamed(query: ast.Query, items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(named)
 
 
-def table_calls(part: Any) -> Iterator[ast.Call]:
+def _element(type_: SqlType | None) -> SqlType:
+    assert isinstance(type_, Array)
+    return type_.element
+
+
+def table_calls(part: Any, registry: Registry) -> Iterator[ast.Call]:
     """Go through the outermost table function calls of an expression."""
-    if isinstance(part, ast.Call) and is_table_function(part.name):
+    if isinstance(part, ast.Call) and registry.is_table(part.name):
         yield part
         return
     items: Any = ()
@@ -94,4 +101,4 @@ def table_calls(part: Any) -> Iterator[ast.Call]:
         items = [getattr(part, f.name) for f in fields(part)]
     for item in items:
         if isinstance(item, tuple | ast.Node):
-            yield from table_calls(item)
+            yield from table_calls(item, registry)

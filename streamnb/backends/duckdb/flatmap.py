@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.backends.duckdb.operator import BatchShape, Names, Stage
-from streamnb.backends.duckdb.stateless import attempt, log_errors
+from streamnb.backends.duckdb.stateless import log_errors
 from streamnb.duck import Sql, ident, join, sql
+from streamnb.functions.registry import Resolved
 from streamnb.plan.logical import FlatMap
+from streamnb.plan.typed import Typed
 
 __all__ = ["compile_flat_map"]
 
 
 def compile_flat_map(node: FlatMap, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str) -> Stage:
     """Give each record as many rows as its longest list has entries; none where all are empty, null or raise."""
-    lists = [(f"l{i}", compile_expression(arg), function) for i, (function, arg) in enumerate(node.calls)]
+    lists = [(f"l{i}", *_list(function, args)) for i, (function, args) in enumerate(node.calls)]
     tried = names.temp(f"{step}_try")
     columns = [
-        sql("{} AS {}", attempt(c) if c.can_raise else sql("struct_pack(v := {})", c.sql), ident(n))
-        for n, c, _ in lists
+        sql("TRY(struct_pack(v := {})) AS {}" if can_raise else "struct_pack(v := {}) AS {}", rows, ident(n))
+        for n, rows, can_raise in lists
     ]
     statements = [
         sql(
@@ -29,15 +33,12 @@ def compile_flat_map(node: FlatMap, source: Sql, target: Sql, shape: BatchShape,
     ]
     statements += [
         log_errors(names, tried, sql("{} IS NULL", ident(n)), "Error evaluating a table function")
-        for n, c, _ in lists
-        if c.can_raise
+        for n, _, can_raise in lists
+        if can_raise
     ]
     whole = join(" AND ", [sql("{} IS NOT NULL", ident(n)) for n, _, _ in lists])
     first = len(shape.values)
-    results = [
-        sql("unnest({}) AS {}", function.rows(sql("{}.v", ident(n))), ident(f"v{first + i}"))
-        for i, (n, _, function) in enumerate(lists)
-    ]
+    results = [sql("unnest({}.v) AS {}", ident(n), ident(f"v{first + i}")) for i, (n, _, _) in enumerate(lists)]
     output = BatchShape(node.keys, node.values, node.windowed)
     kept = [
         c
@@ -55,3 +56,9 @@ def compile_flat_map(node: FlatMap, source: Sql, target: Sql, shape: BatchShape,
         )
     )
     return Stage((), tuple(statements), output)
+
+
+def _list(function: Resolved, args: Sequence[Typed]) -> tuple[Sql, bool]:
+    """Write the list of a call's values, and tell whether computing it can raise."""
+    compiled = [compile_expression(a) for a in args]
+    return function.render([c.sql for c in compiled]), function.can_raise or any(c.can_raise for c in compiled)
