@@ -1,0 +1,61 @@
+"""Golden plans: statements in a file, each followed by the lines of its plan, or of its error, behind ``->``.
+
+A statement that declares a source is run and has no lines. Lines that begin with ``#`` are for people.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamnb.catalog import Catalog
+from streamnb.errors import StreamnbError
+from streamnb.functions.registry import default_registry
+from streamnb.plan.clauses import QueryContext
+from streamnb.plan.env import Env
+from streamnb.plan.explain import explain
+from streamnb.plan.query import plan_query
+from streamnb.plan.sinks import plan_create_as, plan_insert_select
+from streamnb.plan.sources import plan_source
+from streamnb.sql import ast
+from streamnb.sql.parser import parse_statement
+
+GOLDEN_FILES = sorted((Path(__file__).parent / "golden").glob("*.txt"))
+ARROW = "->"
+
+
+def rewritten(text: str) -> str:
+    """Write a golden file's text anew: its statements and comments with what they give now."""
+    catalog, env = Catalog(), Env(default_registry())
+    lines: list[str] = []
+    statement: list[str] = []
+    for line in text.splitlines():
+        if line.startswith(ARROW):
+            continue
+        lines.append(line)
+        if not statement and (not line.strip() or line.startswith("#")):
+            continue
+        statement.append(line)
+        if line.rstrip().endswith(";"):
+            lines += [f"{ARROW} {shown}".rstrip() for shown in _shown("\n".join(statement), catalog, env)]
+            statement = []
+    if statement:
+        raise ValueError(f"a statement has no semicolon at its end: {statement[0]}")
+    return "\n".join(lines) + "\n"
+
+
+def _shown(text: str, catalog: Catalog, env: Env) -> list[str]:
+    try:
+        statement = parse_statement(text)
+        if isinstance(statement, ast.CreateSource):
+            catalog.put(plan_source(statement, env, text))
+            return []
+        if isinstance(statement, ast.CreateAs):
+            planned = plan_create_as(statement, catalog, env, text)
+            catalog.put(planned.sink)
+            return explain(planned.query)
+        if isinstance(statement, ast.InsertInto):
+            return explain(plan_insert_select(statement, catalog, env).query)
+        assert isinstance(statement, ast.Select)
+        return explain(plan_query(statement.query, QueryContext(catalog, env, "PUSH", "GOLDEN")))
+    except StreamnbError as error:
+        return error.at(text).render().split("\n")
