@@ -132,7 +132,7 @@ def test_cell_that_runs_again_stops_its_earlier_query(notebook: Notebook) -> Non
     notebook.run(cell)
     first = notebook.value("q")
     notebook.run(cell)
-    assert [first.state, notebook.value("q").state] == ["DONE", "RUNNING"]
+    assert [first.state, notebook.value("q").state] == ["STOPPED", "RUNNING"]
 
 
 def test_chart_that_cannot_be_drawn_stops_its_query(notebook: Notebook) -> None:
@@ -153,9 +153,9 @@ def test_stop_ends_one_query_or_all(notebook: Notebook) -> None:
     for name in ("a", "b", "c"):
         notebook.run(f"%%ksql -o {name}\nSELECT '{name}' AS X FROM RATINGS EMIT CHANGES;")
     notebook.run("%ksql stop b")
-    assert [notebook.value(n).state for n in "abc"] == ["RUNNING", "DONE", "RUNNING"]
+    assert [notebook.value(n).state for n in "abc"] == ["RUNNING", "STOPPED", "RUNNING"]
     notebook.run("%ksql stop --all")
-    assert [notebook.value(n).state for n in "abc"] == ["DONE", "DONE", "DONE"]
+    assert [notebook.value(n).state for n in "abc"] == ["STOPPED", "DONE", "DONE"]
 
 
 def test_stop_of_an_unknown_query_names_those_that_run(notebook: Notebook) -> None:
