@@ -155,7 +155,7 @@ def test_stop_ends_one_query_or_all(notebook: Notebook) -> None:
     notebook.run("%ksql stop b")
     assert [notebook.value(n).state for n in "abc"] == ["RUNNING", "STOPPED", "RUNNING"]
     notebook.run("%ksql stop --all")
-    assert [notebook.value(n).state for n in "abc"] == ["STOPPED", "DONE", "DONE"]
+    assert [notebook.value(n).state for n in "abc"] == ["STOPPED", "STOPPED", "STOPPED"]
 
 
 def test_stop_of_an_unknown_query_names_those_that_run(notebook: Notebook) -> None:
