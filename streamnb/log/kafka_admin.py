@@ -34,6 +34,9 @@ CHANGE_SECONDS_MAX = 10.0
 KafkaRecord = tuple[int, int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]] | None]
 """A record for PRINT: partition, offset, timestamp in ms, key, value, headers."""
 
+LEADER_WAIT_SECONDS = 0.1
+_NO_LEADER_YET = frozenset((KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE))
+
 
 class KafkaLog:
     """The topics of a Kafka cluster. Calls block and may come from any thread.
@@ -179,11 +182,19 @@ class KafkaLog:
 
     def _offsets(self, topic: str, specs: Mapping[int, OffsetSpec]) -> dict[int, int]:
         asked = {TopicPartition(topic, part): spec for part, spec in specs.items()}
+        deadline = time.monotonic() + ASK_SECONDS_MAX
         with guarded(self.url, f"asking for the ends of topic {topic}", topic):
-            futures = self._admin.list_offsets(
-                asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ASK_SECONDS_MAX
-            )
-            return {place.partition: _result(future).offset for place, future in futures.items()}
+            while True:
+                futures = self._admin.list_offsets(
+                    asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=ASK_SECONDS_MAX
+                )
+                try:
+                    return {place.partition: _result(future).offset for place, future in futures.items()}
+                except KafkaException as error:
+                    # A topic that was made a moment ago may have no leader yet; the client learns of it when asked again.
+                    if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
+                        raise
+                    time.sleep(LEADER_WAIT_SECONDS)
 
     def tail(
         self, topic: str, positions: Mapping[int, int] | None = None, *, stop: Callable[[], bool] = lambda: False
