@@ -191,7 +191,7 @@ class KafkaLog:
                 try:
                     return {place.partition: _result(future).offset for place, future in futures.items()}
                 except KafkaException as error:
-                    # A topic that was made a moment ago may have no leader yet; the client learns of it when asked again.
+                    # A topic made a moment ago may have no leader yet; the client learns of it when it asks again.
                     if error.args[0].code() not in _NO_LEADER_YET or time.monotonic() > deadline:
                         raise
                     time.sleep(LEADER_WAIT_SECONDS)
