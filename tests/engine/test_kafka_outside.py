@@ -134,8 +134,8 @@ def test_print_shows_the_newest_records_of_all_partitions(open_: Open, service: 
     assert table(nb, f"PRINT '{service}-in' FROM BEGINNING;") == []
     insert(nb, "a", "b", "c", "d", "e")
     assert outside(nb).flush(20)
-    assert printed(nb, f"{service}-in") == ["a", "b", "c", "d", "e"]
-    assert [row[4] for row in table(nb, f"PRINT '{service}-in' LIMIT 2;")] == ["d", "e"]
+    assert sorted(printed(nb, f"{service}-in")) == ["a", "b", "c", "d", "e"]
+    assert len(table(nb, f"PRINT '{service}-in' LIMIT 2;")) == 2  # records of one millisecond are in no order
     assert len(table(nb, f"PRINT '{service}-in' FROM BEGINNING LIMIT 3;")) == 3
 
 
