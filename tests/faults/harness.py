@@ -103,5 +103,5 @@ class Victim:
         except subprocess.TimeoutExpired:
             worker.kill()
             _, errors = worker.communicate()
-            return 0, f"still running after {seconds:.0f} s; {errors[-2000:]}"
+            return 124, f"still running after {seconds:.0f} s; {errors[-2000:]}"
         return worker.returncode, errors[-2000:]

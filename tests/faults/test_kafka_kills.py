@@ -172,7 +172,6 @@ def kill_everywhere(victim: Victim, source: Input, draw: random.Random, names: l
             check_dead_file(store)
 
 
-@pytest.mark.skip(reason="it waits for a checkpoint that small batches do not reach in time; open in issue 3")
 def test_kill_at_every_failpoint_loses_nothing_and_repeats_nothing(
     kafka_broker: KafkaBroker, topic: str, tmp_path: Path
 ) -> None:
