@@ -15,7 +15,9 @@ help: ## List the commands
 setup: $(READY) ## Create .venv with the locked packages and streamnb in it
 
 # pip's own find-links and index settings stay what they are on this machine; the lock names only versions and hashes.
-$(READY): requirements.lock pyproject.toml
+# The package is installed anew when its C code has changed, which compiles it.
+NATIVE := hatch_build.py $(wildcard streamnb/native/*.[ch])
+$(READY): requirements.lock pyproject.toml $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "streamnb needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
@@ -55,4 +57,4 @@ bench: $(READY) ## Run the benchmarks; they need a Kafka broker's jars
 	$(BIN)/python -m benchmarks
 
 clean: ## Remove what the commands above have made
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) streamnb/native/_native.so build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
