@@ -18,8 +18,7 @@ _TABLES = (
     " first BIGINT, next BIGINT)",
     "CREATE TABLE IF NOT EXISTS streamnb.counter (name VARCHAR, value BIGINT)",
     "CREATE TABLE IF NOT EXISTS streamnb.connectors (name VARCHAR, emitted BIGINT)",
-    "CREATE TABLE IF NOT EXISTS streamnb.outbox (seq BIGINT, topic VARCHAR, ts BIGINT, key BLOB, value BLOB,"
-    " hdr STRUCT(k VARCHAR, v BLOB)[])",
+    "CREATE TABLE IF NOT EXISTS streamnb.outbox (first BIGINT, next BIGINT, records BLOB)",
 )
 
 

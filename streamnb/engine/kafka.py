@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import sys
 import uuid
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from streamnb.duck import Sql, ident, lit, sql
-from streamnb.engine.checkpoint import Checkpoint
+from streamnb.duck import Sql, ident, sql
 from streamnb.engine.engine import Engine
+from streamnb.engine.outbox import Outbox
 from streamnb.engine.processinglog import LogEntry, write
-from streamnb.engine.readers import Slice, TopicReader
+from streamnb.engine.readers import Prepare, Slice, TopicReader, unprepared
 from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
 from streamnb.log.kafka_admin import KafkaLog
@@ -30,13 +29,11 @@ from streamnb.log.kafka_reader import KafkaReader
 from streamnb.log.kafka_url import KafkaUrl
 from streamnb.store import Store
 
-__all__ = ["KafkaOutside", "KafkaTopicReader", "Outbox"]
+__all__ = ["KafkaOutside", "KafkaTopicReader"]
 
-TRIM_ROWS = 100_000
 GATHER_SECONDS_MAX = 0.05
 SWITCH_SECONDS = 0.0001
 """How long a thread may keep the interpreter while others wait: a tick returns to it some thirty times."""
-PENDING_BYTES_MAX = 128 << 20
 PRODUCTION_ERROR = 2
 ERRORS_SHOWN = 10
 
@@ -51,6 +48,7 @@ class KafkaTopicReader:
         self._on_news = on_news
         self._name = f"kafka:{topic}:{id(self)}"
         self._reader: KafkaReader | None = None
+        self.prepare: Prepare = unprepared
 
     def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
         return {part: first if earliest else next_ for part, (first, next_) in self._log.ends(self.topic).items()}
@@ -58,7 +56,7 @@ class KafkaTopicReader:
     def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
         reader = self._reader
         if reader is None:
-            reader = self._reader = KafkaReader(self._url, on_news=self._on_news)
+            reader = self._reader = KafkaReader(self._url, on_news=self._on_news, prepare=self.prepare)
             failpoint("source.seek")
             reader.seek(self.topic, positions)
             reader.start()
@@ -97,105 +95,6 @@ class KafkaTopicReader:
         if self._reader is not None:
             self._reader.stop()
             self._reader = None
-
-
-class Outbox:
-    """Takes records for topics on Kafka, in the engine's transaction, and hands them to the publisher after it."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self._checkpoint = checkpoint
-        self._next = self._stored = checkpoint.number("outbox")
-        self._appended: list[pa.Table] = []
-        self._waiting: deque[pa.Table] = deque()
-        self._trimmed = 0
-
-    @property
-    def next_seq(self) -> int:
-        """The number that the next committed row gets."""
-        return self._stored
-
-    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
-        found = store.arrow(sql("SELECT ts, key, value, hdr FROM (SELECT * FROM {} ORDER BY seq, sub)", records))
-        count = found.num_rows
-        if count == 0:
-            return 0
-        seq = pa.array(np.arange(self._next, self._next + count))
-        rows = found.add_column(0, "topic", pa.repeat(topic, count)).add_column(0, "seq", seq)
-        store.register("outbox_rows", rows)
-        try:
-            store.execute(sql("INSERT INTO streamnb.outbox SELECT * FROM outbox_rows"))
-        finally:
-            store.unregister("outbox_rows")
-        self._next += rows.num_rows
-        self._checkpoint.set_number("outbox", self._next)
-        self._appended.append(rows)
-        return int(rows.num_rows)
-
-    def committed(self) -> None:
-        """Move on: the transaction was committed."""
-        self._stored = self._next
-        self._waiting.extend(self._appended)
-        self._appended = []
-
-    def rolled_back(self) -> None:
-        """Forget what was appended: the transaction was taken back."""
-        self._next = self._stored
-        self._appended = []
-
-    def recovered(self) -> None:
-        """Go on from what the reopened database holds."""
-        if self._checkpoint.number("outbox") == self._next:
-            self.committed()
-        else:
-            self.rolled_back()
-
-    def load(self, store: Store) -> None:
-        """Take up what an earlier run left in the outbox."""
-        rows = store.arrow(sql("SELECT seq, topic, ts, key, value, hdr FROM streamnb.outbox ORDER BY seq"))
-        if rows.num_rows:
-            self._trimmed = int(rows["seq"][0].as_py())
-            self._waiting.append(rows)
-        else:
-            self._trimmed = self._stored
-
-    def offer(self, publisher: KafkaPublisher) -> None:
-        """Hand waiting rows to the publisher, as far as it has room."""
-        while self._waiting and publisher.offer(self._waiting[0]):
-            self._waiting.popleft()
-
-    @property
-    def congested(self) -> bool:
-        """Tell whether so much waits that queries should pause."""
-        waiting: int = sum(rows.nbytes for rows in self._waiting)
-        return waiting > PENDING_BYTES_MAX
-
-    def blank(self, store: Store, refused: Sequence[Refused]) -> list[bytes | None]:
-        """Empty refused rows, in the caller's transaction: their numbers stay. Return what their values were."""
-        table = pa.table({"place": range(len(refused)), "seq": [row.seq for row in refused]})
-        store.register("outbox_refused", table)
-        try:
-            values = store.rows(
-                sql("SELECT value FROM outbox_refused LEFT JOIN streamnb.outbox USING (seq) ORDER BY place")
-            )
-            store.execute(
-                sql(
-                    "UPDATE streamnb.outbox SET topic = NULL, key = NULL, value = NULL, hdr = NULL"
-                    " WHERE seq IN (SELECT seq FROM outbox_refused)"
-                )
-            )
-        finally:
-            store.unregister("outbox_refused")
-        return [value for (value,) in values]
-
-    def trim(self, store: Store, published: int, *, all_of_it: bool) -> None:
-        """Delete rows that are out, in a transaction of its own, when there are many or ``all_of_it`` is asked for."""
-        behind = min(published, self._stored) - self._trimmed
-        if behind <= 0 or (behind < TRIM_ROWS and not all_of_it):
-            return
-        with store.transaction():
-            store.execute(sql("DELETE FROM streamnb.outbox WHERE seq < {}", lit(published)))
-        self._trimmed = min(published, self._stored)
-        failpoint("publish.trimmed")
 
 
 class KafkaOutside:

@@ -6,7 +6,7 @@ unique). What it handed out may be asked for again until the positions move on, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from streamnb.duck import Sql, sql
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.store import Store
 
-__all__ = ["EmbeddedReader", "Slice", "TopicReader"]
+__all__ = ["EmbeddedReader", "Prepare", "Slice", "TopicReader", "unprepared"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,21 @@ class Slice:
     records: pa.Table | None = None
 
 
+Prepare = Callable[[pa.Table], pa.Table]
+"""Adds columns to records."""
+
+
+def unprepared(records: pa.Table) -> pa.Table:
+    """Leave records as they are."""
+    return records
+
+
 class TopicReader(Protocol):
     """Reads one topic for one query."""
 
     topic: str
+    prepare: Prepare
+    """May be run over records as soon as they are there, on any thread; adds columns. Set before the first read."""
 
     def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
         """Tell where a new query starts: the offset of each partition's first record, or of the next one to come."""
@@ -62,6 +73,7 @@ class EmbeddedReader:
 
     def __init__(self, topic: str) -> None:
         self.topic = topic
+        self.prepare: Prepare = unprepared
 
     def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
         ends = EmbeddedLog(store, create=False).ends(self.topic)

@@ -116,7 +116,11 @@ class TopicBuffer:
             served.update(chunk.counts)
             rows_max -= chunk.records.num_rows
         self._fresh.extendleft(reversed(later))
-        return pa.concat_tables(given).combine_chunks() if given else RECORD_SCHEMA.empty_table()
+        return (
+            pa.concat_tables(given, promote_options="default").combine_chunks()
+            if given
+            else RECORD_SCHEMA.empty_table()
+        )
 
     def _cut(self, chunk: _Chunk, rows: int) -> _Chunk:
         """Split a chunk; the rest is the next fresh one."""

@@ -11,11 +11,14 @@ import json
 import time
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from streamnb.errors import LogError
 from streamnb.log.kafka_admin import INTERNAL_PREFIX, KafkaLog
 from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, learn_leaders, logger, too_slow
+from streamnb.log.kafka_outgoing import OUTBOX_SCHEMA
+from streamnb.log.kafka_producer import Group, RecordProducer
 from streamnb.log.kafka_url import KafkaUrl
 
 __all__ = ["Marker", "Note"]
@@ -38,8 +41,9 @@ class Marker:
     def __init__(self, url: KafkaUrl, store: str, engine: str) -> None:
         self._url, self._store, self._engine = url, store, engine
         self.topic = f"{INTERNAL_PREFIX}{url.service_id}-outbox"
+        group = f"{INTERNAL_PREFIX}{url.service_id}-{store}"
         fixed = {
-            "group.id": f"{INTERNAL_PREFIX}{url.service_id}-{store}",
+            "group.id": group,
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "auto.offset.reset": "earliest",
@@ -48,6 +52,7 @@ class Marker:
         }
         with guarded(url, "reading the outbox marker"):
             self._consumer = Consumer(client_settings(url, {"fetch.wait.max.ms": 50}, fixed), logger=logger)
+        self._group = Group(group, self._consumer)
 
     def close(self) -> None:
         """Close the marker's consumer."""
@@ -65,15 +70,16 @@ class Marker:
         finally:
             log.close()
 
-    def write_note(self, producer: Producer, next_: int) -> None:
-        """Produce the note; its transaction must also hold ``offsets``."""
+    def note(self, next_: int) -> pa.Table:
+        """Write the note, as an outbox row of its own; its transaction must also hold the position."""
         note = {"engine": self._engine, "store": self._store, "next": next_}
-        producer.produce(self.topic, json.dumps(note).encode(), self._store.encode(), 0)
+        now_ms = time.time_ns() // 1_000_000
+        values = (next_, self.topic, now_ms, self._store.encode(), json.dumps(note).encode(), None)
+        return pa.table([[value] for value in values], schema=OUTBOX_SCHEMA)
 
-    def write_offset(self, producer: Producer, next_: int) -> None:
+    def write_offset(self, producer: RecordProducer, next_: int) -> None:
         """Add the position to the producer's transaction."""
-        offsets = [TopicPartition(self.topic, 0, next_)]
-        producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), CALL_SECONDS_MAX)
+        producer.send_offset(self.topic, next_, self._group)
 
     def position(self) -> int:
         """Read the next sequence number to publish: 0 when nothing of this store was published yet."""

@@ -1,17 +1,31 @@
-"""The publisher's transactional producer: its settings, its errors, and records that Kafka will never take."""
+"""The publisher's transactional producer: what it has to do, its settings, its errors, records Kafka will never take.
+
+One producer does it with confluent-kafka, record by record; ``native`` has another one, in C, where that was compiled.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
-from confluent_kafka import KafkaError, Message, Producer
+import pyarrow as pa
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from streamnb.log.kafka_client import client_settings, guarded, logger
+from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, logger
 from streamnb.log.kafka_url import KafkaUrl
 
-__all__ = ["Refused", "is_fenced", "is_poison", "is_purged", "make_producer", "missing_topic", "record_headers"]
+__all__ = [
+    "Group",
+    "MessageProducer",
+    "RecordProducer",
+    "Refused",
+    "is_fenced",
+    "is_poison",
+    "is_purged",
+    "missing_topic",
+    "producer_settings",
+]
 
 LOOK_SECONDS_MAX = 1.0
 
@@ -51,17 +65,125 @@ class Refused:
     reason: str
 
 
-def make_producer(url: KafkaUrl, on_failed: Callable[[KafkaError | None, Message], None]) -> Producer:
-    """Make the producer of a service; ``on_failed`` hears of each record that was not delivered."""
+class Group(NamedTuple):
+    """A consumer group without members: its name, and a consumer of it."""
+
+    name: str
+    consumer: Consumer
+
+
+class RecordProducer(Protocol):
+    """Writes records in transactions. Belongs to one thread; all calls return within some 0.2 s.
+
+    A call that has to go on is called again. Raises: KafkaException, which says what can be done.
+    """
+
+    def init_transactions(self) -> None:
+        """Fence other producers of the service and end what they left open."""
+        ...
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        ...
+
+    def send_offset(self, topic: str, offset: int, group: Group) -> None:
+        """Add the offset of a group in partition 0 of a topic to the transaction."""
+        ...
+
+    def commit(self) -> None:
+        """Write all records and commit the transaction."""
+        ...
+
+    def abort(self) -> None:
+        """Take the transaction back."""
+        ...
+
+    def produce(self, rows: pa.Table, check_stop: Callable[[], None]) -> list[Refused]:
+        """Take outbox rows into the transaction; return those that it will not even send."""
+        ...
+
+    def topics(self, timeout: float) -> Collection[str]:
+        """List the topics of the cluster."""
+        ...
+
+    def purge(self) -> None:
+        """Drop what is not written yet."""
+        ...
+
+    def close(self) -> None:
+        """Drop what is not written yet, and let go of everything."""
+        ...
+
+
+def producer_settings(url: KafkaUrl) -> dict[str, Any]:
+    """Make the settings of a service's producer."""
     fixed = {
         "transactional.id": f"streamnb-{url.service_id}",
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "delivery.report.only.error": True,
-        "on_delivery": on_failed,
     }
-    with guarded(url, "publishing"):
-        return Producer(client_settings(url, _TUNED, fixed), logger=logger)
+    return client_settings(url, _TUNED, fixed)
+
+
+class MessageProducer:
+    """Writes with confluent-kafka; ``on_failed`` hears of each record that was not delivered, with its topic."""
+
+    def __init__(
+        self, url: KafkaUrl, settings: Mapping[str, Any], on_failed: Callable[[KafkaError, str], None]
+    ) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                on_failed(error, str(message.topic()))
+
+        with guarded(url, "publishing"):
+            self._producer = Producer({**settings, "on_delivery": delivered}, logger=logger)
+
+    def init_transactions(self) -> None:
+        self._producer.init_transactions(CALL_SECONDS_MAX)
+
+    def begin(self) -> None:
+        self._producer.begin_transaction()
+
+    def send_offset(self, topic: str, offset: int, group: Group) -> None:
+        offsets, metadata = [TopicPartition(topic, 0, offset)], group.consumer.consumer_group_metadata()
+        self._producer.send_offsets_to_transaction(offsets, metadata, CALL_SECONDS_MAX)
+
+    def commit(self) -> None:
+        self._producer.commit_transaction(CALL_SECONDS_MAX)
+
+    def abort(self) -> None:
+        self._producer.abort_transaction(CALL_SECONDS_MAX)
+
+    def produce(self, rows: pa.Table, check_stop: Callable[[], None]) -> list[Refused]:
+        columns = [rows[name].to_pylist() for name in ("seq", "topic", "value", "key", "ts")]
+        headers = rows["hdr"].to_pylist() if rows["hdr"].null_count < rows.num_rows else None
+        produce = self._producer.produce
+        refused = []
+        for index, (seq, topic, value, key, ts) in enumerate(zip(*columns, strict=True)):
+            sent = None if headers is None or headers[index] is None else _record_headers(headers[index])
+            while True:
+                try:
+                    produce(topic, value, key, timestamp=ts, headers=sent)
+                    break
+                except BufferError:
+                    self._producer.poll(CALL_SECONDS_MAX)
+                    check_stop()
+                except KafkaException as error:
+                    if not is_poison(error.args[0]):
+                        raise
+                    refused.append(Refused(seq, topic, error.args[0].str()))
+                    break
+        return refused
+
+    def topics(self, timeout: float) -> Collection[str]:
+        return frozenset(self._producer.list_topics(timeout=timeout).topics)  # all: asking for one may create it
+
+    def purge(self) -> None:
+        self._producer.purge()
+
+    def close(self) -> None:
+        self._producer.purge()
 
 
 def is_fenced(error: KafkaError) -> bool:
@@ -79,12 +201,12 @@ def is_purged(error: KafkaError) -> bool:
     return error.code() in _PURGED
 
 
-def missing_topic(producer: Producer, topics: Collection[str]) -> str | None:
+def missing_topic(producer: RecordProducer, topics: Collection[str]) -> str | None:
     """Ask the cluster which of the topics does not exist; the first of them by name. Raises: KafkaException."""
-    found = producer.list_topics(timeout=LOOK_SECONDS_MAX).topics  # all: asking for one may create it
+    found = producer.topics(LOOK_SECONDS_MAX)
     return min((topic for topic in topics if topic not in found), default=None)
 
 
-def record_headers(headers: list[dict[str, Any]]) -> list[tuple[str, str | bytes | None]]:
-    """Write a record's headers as the producer takes them."""
+def _record_headers(headers: list[dict[str, Any]]) -> list[tuple[str, str | bytes | None]]:
+    """Write a record's headers as confluent-kafka takes them."""
     return [(header["k"], header["v"]) for header in headers]

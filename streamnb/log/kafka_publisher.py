@@ -18,24 +18,26 @@ import uuid
 from collections.abc import Callable
 
 import pyarrow as pa
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException
 
 from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
 from streamnb.log.base import unknown_topic
-from streamnb.log.kafka_client import CALL_SECONDS_MAX, is_unknown_topic, log_error, may_pass
+from streamnb.log.kafka_client import is_unknown_topic, log_error, may_pass
 from streamnb.log.kafka_marker import Marker
 from streamnb.log.kafka_outgoing import OUTBOX_SCHEMA, Outgoing, Stopped
 from streamnb.log.kafka_producer import (
+    MessageProducer,
+    RecordProducer,
     Refused,
     is_fenced,
     is_poison,
     is_purged,
-    make_producer,
     missing_topic,
-    record_headers,
+    producer_settings,
 )
 from streamnb.log.kafka_url import KafkaUrl
+from streamnb.log.native import NativeProducer, is_available
 
 __all__ = ["OUTBOX_SCHEMA", "KafkaPublisher"]
 
@@ -105,13 +107,14 @@ class KafkaPublisher(Outgoing):
         try:
             while True:
                 try:
-                    producer = self._open()
+                    producer = self._make_producer()
                     try:
+                        self._open(producer)
                         while True:
                             self._publish(producer, self._next_rows(self._rows_max))
                             backoff = BACKOFF_SECONDS[0]
                     finally:
-                        producer.purge()
+                        producer.close()
                 except _UnknownOutcome as error:
                     self._note_loss(error.__cause__)
                 except _TopicMissing as error:
@@ -154,30 +157,32 @@ class KafkaPublisher(Outgoing):
                 self._set_trouble(error)
                 self._pause(BACKOFF_SECONDS[0])
 
-    def _open(self) -> Producer:
-        """Make a producer, end what an earlier one left open, and read the position.
+    def _make_producer(self) -> RecordProducer:
+        kind = NativeProducer if is_available() else MessageProducer
+        return kind(self._url, producer_settings(self._url), self._on_failed_delivery)
+
+    def _open(self, producer: RecordProducer) -> None:
+        """End what an earlier producer left open, and read the position.
 
         1. Fence other producers of the service id and abort their transaction (``init_transactions``).
         2. Read the position, which nobody else can move any more.
         3. Commit it again with a note: from now on, this engine is the one that publishes.
         """
-        producer = make_producer(self._url, self._on_failed_delivery)
         self._topics, self._failed = frozenset(), None
         try:
-            self._finish(producer, lambda: producer.init_transactions(CALL_SECONDS_MAX))
+            self._finish(producer, producer.init_transactions)
             failpoint("publish.init_done")
             self._marker.create()
             position = self._marker.position()
             self._check_position(position)
             self._seq_next = None  # from now on this publisher itself moves the position
-            self._finish(producer, producer.begin_transaction)
+            self._finish(producer, producer.begin)
             self._commit(producer, position)
         except KafkaException as error:
             raise _UnknownOutcome from error
         if not self._suspects:
             self._set_trouble(None)
         self._advance(position)
-        return producer
 
     def _check_position(self, position: int) -> None:
         if self._seq_next is not None and position > self._seq_next:
@@ -188,7 +193,7 @@ class KafkaPublisher(Outgoing):
                 hint="use the newest copy of the file, or another service.id to publish everything anew",
             )
 
-    def _publish(self, producer: Producer, rows: pa.Table) -> None:
+    def _publish(self, producer: RecordProducer, rows: pa.Table) -> None:
         """Publish rows in one transaction; when Kafka takes it back, they are the next rows again."""
         next_ = rows["seq"][-1].as_py() + 1
         rows = self._sendable(rows)
@@ -198,11 +203,11 @@ class KafkaPublisher(Outgoing):
         half = rows.num_rows // 2
         refused: list[Refused] = []
         try:
-            self._finish(producer, producer.begin_transaction)
+            self._finish(producer, producer.begin)
             failpoint("publish.begun")
-            refused += self._produce(producer, rows.slice(0, half))
+            refused += producer.produce(rows.slice(0, half), self._check_stop)
             failpoint("publish.mid")
-            refused += self._produce(producer, rows.slice(half))
+            refused += producer.produce(rows.slice(half), self._check_stop)
             if not refused:
                 self._commit(producer, next_)
         except KafkaException as error:
@@ -219,7 +224,7 @@ class KafkaPublisher(Outgoing):
         if refused:
             self._report(tuple(refused))
 
-    def _await_topics(self, producer: Producer) -> None:
+    def _await_topics(self, producer: RecordProducer) -> None:
         """Wait until all topics of the transaction exist."""
         while True:
             try:
@@ -232,40 +237,18 @@ class KafkaPublisher(Outgoing):
             self._set_trouble(unknown_topic(missing))
             self._pause(LOOK_SECONDS)
 
-    def _commit(self, producer: Producer, next_: int) -> None:
+    def _commit(self, producer: RecordProducer, next_: int) -> None:
         """Commit the transaction with the position ``next_``."""
         failpoint("publish.before_offsets")
-        self._marker.write_note(producer, next_)
+        producer.produce(self._marker.note(next_), self._check_stop)
         self._finish(producer, lambda: self._marker.write_offset(producer, next_))
         failpoint("publish.before_commit")
-        self._finish(producer, lambda: producer.commit_transaction(CALL_SECONDS_MAX))
+        self._finish(producer, producer.commit)
 
-    def _produce(self, producer: Producer, rows: pa.Table) -> list[Refused]:
-        """Give rows to the producer; return those that it will not even send."""
-        columns = [rows[name].to_pylist() for name in ("seq", "topic", "value", "key", "ts")]
-        headers = rows["hdr"].to_pylist() if rows["hdr"].null_count < rows.num_rows else None
-        produce = producer.produce
-        refused = []
-        for index, (seq, topic, value, key, ts) in enumerate(zip(*columns, strict=True)):
-            sent = None if headers is None or headers[index] is None else record_headers(headers[index])
-            while True:
-                try:
-                    produce(topic, value, key, timestamp=ts, headers=sent)
-                    break
-                except BufferError:
-                    producer.poll(CALL_SECONDS_MAX)
-                    self._check_stop()
-                except KafkaException as error:
-                    if not is_poison(error.args[0]):
-                        raise
-                    refused.append(Refused(seq, topic, error.args[0].str()))
-                    break
-        return refused
-
-    def _on_failed_delivery(self, error: KafkaError | None, message: Message) -> None:
+    def _on_failed_delivery(self, error: KafkaError, topic: str) -> None:
         """Keep the first failure of a transaction: the error of its commit does not say what failed."""
-        if error is not None and self._failed is None and not is_purged(error):
-            self._failed = (error, str(message.topic()))
+        if self._failed is None and not is_purged(error):
+            self._failed = (error, topic)
 
     def _look_into(self, rows: pa.Table) -> list[Refused]:
         """Find out why a transaction failed: return the row that Kafka will never take, or try fewer to find it.
@@ -285,7 +268,7 @@ class KafkaPublisher(Outgoing):
             self._set_trouble(log_error(self._url, error, f"writing topic {topic}", topic))
         return []
 
-    def _finish(self, producer: Producer, call: Callable[[], object]) -> None:
+    def _finish(self, producer: RecordProducer, call: Callable[[], object]) -> None:
         """Call until it is done, in short turns; what a turn began goes on in the next."""
         begun = time.monotonic()
         while True:
@@ -301,7 +284,7 @@ class KafkaPublisher(Outgoing):
                 if reason.code() != KafkaError._TIMED_OUT or waited > PATIENCE_SECONDS:
                     self._diagnose(producer, reason)
 
-    def _diagnose(self, producer: Producer, reason: KafkaError) -> None:
+    def _diagnose(self, producer: RecordProducer, reason: KafkaError) -> None:
         """Find out, now and then, what a call waits for: a topic that is not there, or the broker."""
         if time.monotonic() < self._look_at:
             return
@@ -315,7 +298,7 @@ class KafkaPublisher(Outgoing):
             raise _TopicMissing(missing)
         self._set_trouble(log_error(self._url, reason, "publishing"))
 
-    def _abort(self, producer: Producer, error: KafkaException) -> None:
+    def _abort(self, producer: RecordProducer, error: KafkaException) -> None:
         """Take an abortable transaction back, so that it can be published again; give up the producer otherwise."""
         reason: KafkaError = error.args[0]
         if reason.fatal() or not reason.txn_requires_abort():
@@ -325,9 +308,9 @@ class KafkaPublisher(Outgoing):
         self._take_back(producer)
         self._pause(BACKOFF_SECONDS[0])
 
-    def _take_back(self, producer: Producer) -> None:
+    def _take_back(self, producer: RecordProducer) -> None:
         producer.purge()
         try:
-            self._finish(producer, lambda: producer.abort_transaction(CALL_SECONDS_MAX))
+            self._finish(producer, producer.abort)
         except KafkaException as error:
             raise _UnknownOutcome from error

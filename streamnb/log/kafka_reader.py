@@ -15,37 +15,29 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
 from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
 from streamnb.log.base import PartitionState, out_of_range
 from streamnb.log.buffers import TopicBuffer
-from streamnb.log.kafka_client import (
-    CALL_SECONDS_MAX,
-    client_settings,
-    guarded,
-    is_unreachable,
-    learn_leaders,
-    log_error,
-    logger,
-)
-from streamnb.log.kafka_records import Gathered, has_errors
+from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, is_unreachable, log_error
+from streamnb.log.kafka_consumer import Event, MessageConsumer, Place, RecordConsumer
 from streamnb.log.kafka_url import KafkaUrl
+from streamnb.log.native import NativeConsumer, is_available
 
 __all__ = ["KafkaReader"]
 
-MESSAGES_PER_CALL = 500  # more leave the processor's cache, fewer cost calls
+ROWS_PER_FETCH = 10_000
 IDLE_SECONDS = 0.05
 GATHER_SECONDS = 0.002
-CALLS_PER_FETCH = 8
 PROBE_SECONDS = 1.0
 STOP_SECONDS_MAX = 3.0
 
@@ -71,14 +63,17 @@ class KafkaReader:
         rows_max: int = 200_000,
         bytes_max: int = 64 << 20,
         on_news: Callable[[], None] | None = None,
+        prepare: Callable[[pa.Table], pa.Table] | None = None,
     ) -> None:
         """Make a reader; ``start`` begins. ``on_news`` is called by its thread when ``take`` or the states have news.
 
-        ``rows_max`` and ``bytes_max`` bound all buffers together; fetching stops above them.
+        ``prepare`` is run by the thread over records that it fetched: it may add columns. ``rows_max`` and
+        ``bytes_max`` bound all buffers together; fetching stops above them.
         """
         self._url = url
         self._rows_max, self._bytes_max = rows_max, bytes_max
         self._on_news = on_news or (lambda: None)
+        self._prepare = prepare or (lambda records: records)
         fixed = {
             "group.id": f"streamnb-{url.service_id}",
             "enable.auto.commit": False,
@@ -87,22 +82,21 @@ class KafkaReader:
             "auto.offset.reset": "error",
             "enable.partition.eof": True,
             "allow.auto.create.topics": False,
-            "error_cb": self._on_client_error,
         }
-        with guarded(url, "reading"):
-            self._consumer = Consumer(client_settings(url, _TUNED, fixed), logger=logger)
+        kind = NativeConsumer if is_available() else MessageConsumer
+        self._consumer: RecordConsumer = kind(url, client_settings(url, _TUNED, fixed), self._on_client_error)
         self._changed = threading.Condition()
         # Below: guarded by the condition's lock.
         self._commands: list[Callable[[], None]] = []
         self._buffers: dict[str, TopicBuffer] = {}
         self._states: dict[str, dict[int, PartitionState]] = {}
-        self._moving: Counter[tuple[str, int]] = Counter()  # partitions whose assignment is under way
+        self._moving: Counter[Place] = Counter()  # partitions whose assignment is under way
         self._failures: dict[str, LogError] = {}
         self._error: LogError | None = None
         self._stopping = False
         # Below: the thread's own.
-        self._paused: set[tuple[str, int]] = set()
-        self._only_topic: str | None = None  # the topic of all that is assigned, if it is one
+        self._assigned: set[Place] = set()
+        self._paused: set[Place] = set()
         self._probed_at = 0.0
         self._probes = 0
         self._missing: set[str] = set()
@@ -256,25 +250,18 @@ class KafkaReader:
 
     def _assign(self, topic: str, positions: Mapping[int, int]) -> None:
         failpoint("source.seek")
-        places = [TopicPartition(topic, part, offset) for part, offset in positions.items()]
         self._unassign(topic, list(positions))
-        learn_leaders(self._consumer, topic)
-        self._consumer.incremental_assign(places)
-        self._note_topics()
+        self._consumer.assign(topic, positions)
+        self._assigned.update((topic, part) for part in positions)
         with self._changed:
             self._moving -= Counter((topic, part) for part in positions)
 
     def _unassign(self, topic: str, parts: list[int]) -> None:
-        known = {(place.topic, place.partition) for place in self._consumer.assignment()}
-        places = [TopicPartition(topic, part) for part in parts if (topic, part) in known]
+        places = self._assigned.intersection((topic, part) for part in parts)
         if places:
-            self._consumer.incremental_unassign(places)
-            self._note_topics()
-        self._paused -= {(topic, part) for part in parts}
-
-    def _note_topics(self) -> None:
-        topics = {place.topic for place in self._consumer.assignment()}
-        self._only_topic = topics.pop() if len(topics) == 1 else None
+            self._consumer.unassign(places)
+        self._assigned -= places
+        self._paused -= places
 
     def _has_room(self) -> bool:
         """Tell whether to fetch; full partitions are paused when another one is starving, and go on when half empty."""
@@ -286,7 +273,7 @@ class KafkaReader:
         share = self._rows_max // max(1, len(rows))
         resumable = {place for place in self._paused if rows.get(place, 0) <= share // 2}
         if resumable:
-            self._consumer.resume([TopicPartition(*place) for place in sorted(resumable)])
+            self._consumer.resume(resumable)
         self._paused -= resumable
         if total < self._rows_max and size_bytes < self._bytes_max:
             return True
@@ -294,37 +281,24 @@ class KafkaReader:
             return False
         full = {place for place, count in rows.items() if count} - self._paused
         if full:
-            self._consumer.pause([TopicPartition(*place) for place in sorted(full)])
+            self._consumer.pause(full)
         self._paused |= full
         return True
 
     def _fetch(self) -> bool:
         """Move what has arrived to the buffers; False when nothing came for a while."""
-        gathered, events = Gathered(), list[Message]()
-        for _ in range(min(CALLS_PER_FETCH, 1 + self._rows_max // (20 * MESSAGES_PER_CALL))):
-            messages = self._consumer.consume(MESSAGES_PER_CALL, 0)
-            if not messages and not gathered and not events:  # wait for the first record only: a batch that fills up
-                messages = self._consumer.consume(1, IDLE_SECONDS)  # slowly must not delay it
-                if not messages:
-                    return False
-                messages += self._consumer.consume(MESSAGES_PER_CALL - 1, 0)
-            full = len(messages) == MESSAGES_PER_CALL
-            if has_errors(messages):
-                events += [message for message in messages if message.error() is not None]
-                messages = [message for message in messages if message.error() is None]
-            if messages:
-                gathered.add(messages, self._only_topic)
-            if not full or events:
-                break
+        fetched = self._consumer.fetch(min(ROWS_PER_FETCH, 1 + self._rows_max // 20), IDLE_SECONDS)
+        if fetched is None:
+            return False
         failpoint("source.polled")
-        tables = gathered.tables()
-        self._fail(self._failures_of(events))
+        tables = {topic: self._prepare(records) for topic, records in fetched.tables.items()}
+        self._fail(self._failures_of(fetched.events))
         with self._changed:
             for topic, table in tables.items():
                 self._store(topic, table)
-            for event in events:
+            for event in fetched.events:
                 self._note_end(event)
-            if gathered:
+            if fetched.tables:
                 self._error = None
             self._changed.notify_all()
         self._on_news()
@@ -341,29 +315,24 @@ class KafkaReader:
         if not records.num_rows:
             return
         for part, offset in self._buffers[topic].add(records).items():
-            states[part] = PartitionState(offset + 1, self._end(topic, part))
+            states[part] = PartitionState(offset + 1, self._consumer.end((topic, part)))
 
-    def _end(self, topic: str, part: int) -> int | None:
-        end = self._consumer.get_watermark_offsets(TopicPartition(topic, part), cached=True)[1]
-        return end if end >= 0 else None
-
-    def _note_end(self, event: Message) -> None:
+    def _note_end(self, event: Event) -> None:
         """Remember that a partition is read to its end."""
-        topic, part, offset = str(event.topic()), event.partition(), event.offset()
-        error = event.error()
-        if error is None or error.code() != KafkaError._PARTITION_EOF or part is None or offset is None:
+        topic, part, offset = event.topic, event.part, event.offset
+        if event.error.code() != KafkaError._PARTITION_EOF or topic is None or part is None or offset is None:
             return
         self._error = None
         state = self._states.get(topic, {}).get(part)
         if state is not None and state.next <= offset and not self._moving[topic, part]:  # else records came behind it
             self._states[topic][part] = PartitionState(offset, offset, at_end=True)
 
-    def _failures_of(self, events: list[Message]) -> dict[str, LogError]:
+    def _failures_of(self, events: Sequence[Event]) -> dict[str, LogError]:
         """Sort out the events that end the reading of a topic."""
         failures: dict[str, LogError] = {}
         for event in events:
-            error, topic, part = event.error(), event.topic(), event.partition()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:
+            error, topic, part = event.error, event.topic, event.part
+            if error.code() == KafkaError._PARTITION_EOF:
                 continue
             if topic is None or is_unreachable(error):
                 self._on_client_error(error)
@@ -378,7 +347,7 @@ class KafkaReader:
             state = self._states.get(topic, {}).get(part)
         held = None
         with suppress(KafkaException):  # the range is told if the broker tells it in time
-            held = self._consumer.get_watermark_offsets(TopicPartition(topic, part), timeout=CALL_SECONDS_MAX)
+            held = self._consumer.held((topic, part), CALL_SECONDS_MAX)
         return out_of_range(topic, part, None if state is None else state.next, held)
 
     def _on_client_error(self, error: KafkaError) -> None:
@@ -403,15 +372,15 @@ class KafkaReader:
         topic = topics[self._probes % len(topics)]
         self._probes += 1
         with suppress(KafkaException):  # still unreachable
-            found = self._consumer.list_topics(topic, timeout=CALL_SECONDS_MAX).topics[topic]
+            error = self._consumer.topic_error(topic, CALL_SECONDS_MAX)
             with self._changed:
                 self._error = None
-            if found.error is None:
+            if error is None:
                 self._missing.discard(topic)
             elif topic not in self._missing:
                 self._missing.add(topic)
             else:
-                self._fail({topic: log_error(self._url, found.error, f"reading topic {topic}", topic)})
+                self._fail({topic: log_error(self._url, error, f"reading topic {topic}", topic)})
 
     def _fail(self, failures: Mapping[str, LogError]) -> None:
         """Stop reading topics, for these reasons."""

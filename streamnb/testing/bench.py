@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from streamnb.clock import ManualClock
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.engine.engine import PersistentQuery
-from streamnb.engine.readers import Slice, TopicReader
+from streamnb.engine.readers import Prepare, Slice, TopicReader, unprepared
 from streamnb.log.base import Log
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.results import Result
@@ -59,6 +59,7 @@ class _FedReader:
 
     def __init__(self, topic: str, feeder: _Feeder) -> None:
         self.topic = topic
+        self.prepare: Prepare = unprepared
         self._feeder = feeder
 
     def start(self, store: Store, *, earliest: bool) -> dict[int, int]:

@@ -23,7 +23,7 @@ from streamnb.log.kafka_publisher import OUTBOX_SCHEMA, KafkaPublisher
 from streamnb.log.kafka_url import KafkaUrl, parse_kafka_url
 from tests.kafka_broker import KafkaBroker
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("client")]
 
 numbers = itertools.count()
 POINTS = ("init_done", "begun", "mid", "before_offsets", "before_commit", "after_commit", "trimmed")

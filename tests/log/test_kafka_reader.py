@@ -63,7 +63,7 @@ def produce(url: KafkaUrl, topic: str) -> Produce:
 
 
 @pytest.fixture
-def reading(url: KafkaUrl) -> Iterator[Reading]:
+def reading(url: KafkaUrl, client: str) -> Iterator[Reading]:
     readers: list[KafkaReader] = []
 
     def run(topic: str, positions: dict[int, int], **arguments: Any) -> KafkaReader:
