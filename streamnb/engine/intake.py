@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from streamnb.backends.duckdb.compile import Input
 from streamnb.backends.duckdb.expressions import compile_expression
@@ -24,15 +26,18 @@ from streamnb.errors import KsqlError
 from streamnb.failpoints import failpoint
 from streamnb.functions.registry import Registry
 from streamnb.log.base import RECORD_SCHEMA
+from streamnb.native import contiguous
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.typed import TypedColumn
 from streamnb.schema import BIGINT, STRING, TIMESTAMP, Column
-from streamnb.serde.base import Rejected
+from streamnb.serde.base import AHEAD_OK, FastPath, Rejected, Side
 from streamnb.serde.decode import decode_batch
 from streamnb.sql import ast
 from streamnb.store import Store
 
 __all__ = ["Intake", "Taken", "rowtime"]
+
+DOUBTFUL_SHARE_MAX = 0.05
 
 
 def rowtime(source: DataSource, registry: Registry) -> Sql | None:
@@ -99,6 +104,8 @@ class Intake:
         self.inputs = inputs
         self.readers = readers
         self._sides = [(key_side(i.source), value_side(i.source)) for i in inputs]
+        for reader, (_, value) in zip(readers, self._sides, strict=True):
+            reader.prepare = partial(_decode_ahead, side=value)
         self._rowtimes = [rowtime(i.source, registry) for i in inputs]
         self._strict_times = strict_times
 
@@ -146,11 +153,12 @@ class Intake:
             seq = np.full(table.num_rows, -1, np.int64)
             seq[ordered.rows[i]] = ordered.seq[i]
             name = f"{self.query_id}:numbered{i}"
-            store.register(name, table.append_column("i", pa.array(seq)))
+            table = _decode_ahead(table.append_column("i", pa.array(seq)), self._sides[i][1])
+            store.register(name, table)
             kept = ident("temp", name)
             if len(ordered.rows[i]) < table.num_rows:  # the rest waits, or has no timestamp
                 kept = sql("(SELECT * FROM {} WHERE i >= 0)", kept)
-            self._decode(store, i, kept, taken)
+            self._decode(store, i, kept, taken, table)
             self._publish(store, i, self._decoded(i), view=True)
         failpoint("source.decoded")
         taken.count = ordered.count
@@ -160,7 +168,7 @@ class Intake:
         arrivals = []
         for i, slice_ in enumerate(slices):
             if slice_.count:
-                self._decode(store, i, self._raw(i), taken)
+                self._decode(store, i, self._raw(i), taken, slice_.records)
             else:
                 self._create_decoded(store, i)
             ts = self._rowtimes[i] or sql("ts")
@@ -215,10 +223,10 @@ class Intake:
     def _position_of(self, topic: str, part: int, taken: Taken) -> int:
         return max(taken.positions[i][part] for i, r in enumerate(self.readers) if r.topic == topic)
 
-    def _decode(self, store: Store, i: int, source: Sql, taken: Taken) -> None:
+    def _decode(self, store: Store, i: int, source: Sql, taken: Taken, records: pa.Table | None) -> None:
         key, value = self._sides[i]
         passing = [sql("i AS seq"), sql("0::BIGINT AS sub"), sql("part"), sql("off"), sql("ts"), sql("hdr")]
-        rejected = decode_batch(store, source, self._decoded(i), key, value, passing)
+        rejected = decode_batch(store, source, self._decoded(i), key, value, passing, _ahead_path(records, value))
         taken.rejected += [(self.readers[i].topic, r) for r in rejected]
         taken.keyless += self._drop_keyless(store, i)
 
@@ -265,3 +273,20 @@ class Intake:
 def _arrivals(records: pa.Table) -> Arrivals:
     part, off, ts = (records[name].to_numpy().astype("int64", copy=False) for name in ("part", "off", "ts"))
     return Arrivals(part, off, ts)
+
+
+def _decode_ahead(records: pa.Table, side: Side) -> pa.Table:
+    """Decode the values before DuckDB sees them, into columns beside the records, where the format can."""
+    if not side.columns or not records.num_rows or AHEAD_OK in records.column_names:
+        return records
+    for name, column in side.format.decode_ahead(side, contiguous(records["value"])).items():
+        records = records.append_column(name, column)
+    return records
+
+
+def _ahead_path(records: pa.Table | None, side: Side) -> FastPath | None:
+    """Find the path to values that were decoded ahead; None where they were not, or too many are in doubt."""
+    if records is None or AHEAD_OK not in records.column_names:
+        return None
+    doubtful = records.num_rows - (pc.sum(records[AHEAD_OK]).as_py() or 0)
+    return side.format.ahead_path(side, sql("value")) if doubtful <= records.num_rows * DOUBTFUL_SHARE_MAX else None

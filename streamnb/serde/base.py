@@ -7,14 +7,17 @@ follows ksqlDB's deserialiser to the letter. A fast path may vouch for too few r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
+
+import pyarrow as pa
 
 from streamnb.duck import Sql
 from streamnb.schema import Array, Column, Map, SqlType, Struct
 
 __all__ = [
+    "AHEAD_OK",
     "SCALARS",
     "UNWRAP_SINGLES",
     "WRAP_SINGLES",
@@ -30,6 +33,9 @@ __all__ = [
 ]
 
 Window = Literal["time", "session"]
+
+AHEAD_OK = "_aok"
+"""The column of ``Format.decode_ahead`` that says which rows are beyond doubt."""
 
 WRAP_SINGLES = "WRAP_SINGLES"
 UNWRAP_SINGLES = "UNWRAP_SINGLES"
@@ -105,11 +111,13 @@ class Memory:
 
     ``unusual``: values are written in other forms than the commonest, so that a second test is worth its cost.
     ``flawed``: some documents were not vouched for, so that they are best told apart before they are parsed.
+    ``plain``: nearly all are of the form that C code decodes.
     """
 
     layouts: list[Any] = field(default_factory=list)
     unusual: bool = False
     flawed: bool = False
+    plain: bool = True
 
 
 @dataclass(frozen=True)
@@ -165,6 +173,15 @@ class Format(Protocol):
 
     def fast_path(self, side: Side, raw: Sql, prefix: str) -> FastPath:
         """Write the vectorised decoding of the BLOB expression ``raw``; names it makes up start with ``prefix``."""
+
+    def decode_ahead(self, side: Side, documents: pa.Array) -> Mapping[str, pa.Array]:
+        """Decode a BINARY array before DuckDB sees it, into named columns; none where that is not possible or no gain.
+
+        May be called by another thread than the other methods.
+        """
+
+    def ahead_path(self, side: Side, raw: Sql) -> FastPath:
+        """Write the fast path that reads the columns of ``decode_ahead``, beside the BLOB expression ``raw``."""
 
     def strict_decoder(self, side: Side) -> StrictDecoder:
         """Build the decoder for single records; it raises ``Undecodable`` for what ksqlDB refuses."""

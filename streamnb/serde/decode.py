@@ -27,24 +27,33 @@ Row = tuple[int, int, int, bytes | None, bytes | None]  # i, part, off, key, val
 
 
 def decode_batch(
-    store: Store, source: Sql, target: Sql, key: Side, value: Side, pass_through: Sequence[Sql]
+    store: Store,
+    source: Sql,
+    target: Sql,
+    key: Side,
+    value: Side,
+    pass_through: Sequence[Sql],
+    ahead: FastPath | None = None,
 ) -> list[Rejected]:
     """Decode the records of ``source`` into the new TEMP table ``target``; return those that cannot be decoded.
 
     ``source`` stands behind FROM (a table's name or a parenthesised query), is read more than once, and has the columns
     i (BIGINT, unique), part, off, ts, key, value (BLOB), hdr. ``target`` gets the pass-through columns (``expression AS
     name`` over the source), k0, k1, ..., ws and we for a windowed key, v0, v1, ..., vnull; rejected records are
-    returned in order of i and left out, and no order of rows is promised.
+    returned in order of i and left out, and no order of rows is promised. ``ahead`` reads the values where they were
+    decoded beforehand, into more columns of the source (``Format.decode_ahead``).
     1. Learn from samples, as long as a side has learned nothing.
     2. Decode every row in one statement, with a column that tells whether the answer is beyond doubt.
     3. Decode the doubtful rows one by one and put them in place of the answers of step 2.
     """
     sides = _Sides(key, value)
     for side, raw in ((key, sql("key")), (value, sql("value"))):
+        if side is value and ahead is not None:
+            continue
         if side.columns and side.format.features.learns and not side.memory.layouts:
             sample = sql("SELECT {0} FROM {1} WHERE {0} IS NOT NULL LIMIT {2}", raw, source, lit(_SAMPLES_MAX))
             side.format.learn(side, [row[0] for row in store.rows(sample)])
-    (count,) = store.rows(_fast_statement(source, target, sides, pass_through))[0]
+    (count,) = store.rows(_fast_statement(source, target, sides, pass_through, ahead))[0]
     rejected: list[Rejected] = []
     if store.rows(sql("SELECT 1 FROM {} WHERE _doubtful IS NOT NULL LIMIT 1", target)):
         doubtful: list[Row] = store.rows(
@@ -99,7 +108,9 @@ def _fast_path(side: Side, raw: Sql, prefix: str) -> FastPath:
     return side.format.fast_path(side, raw, prefix)
 
 
-def _fast_statement(source: Sql, target: Sql, sides: _Sides, pass_through: Sequence[Sql]) -> Sql:
+def _fast_statement(
+    source: Sql, target: Sql, sides: _Sides, pass_through: Sequence[Sql], ahead: FastPath | None
+) -> Sql:
     """Write the statement that decodes both sides of all rows, with ``_doubtful``: the i of each row not to be used."""
     window: tuple[tuple[str, Sql], ...] = ()
     raw_key, checks, bounds = sql("key"), [], []
@@ -109,7 +120,7 @@ def _fast_statement(source: Sql, target: Sql, sides: _Sides, pass_through: Seque
         raw_key, bounds = sql("_kb"), [sql("_ws"), sql("_we")]
         checks.append(usable)
     key = _fast_path(sides.key, raw_key, "_k")
-    value = _fast_path(sides.value, sql("value"), "_v")
+    value = ahead or _fast_path(sides.value, sql("value"), "_v")
     relation = _levels((window, (*key.text, *value.text), (*key.parsed, *value.parsed)), source)
     expressions = [*key.columns, *bounds, *value.columns, value.null]
     columns = [sql("{} AS {}", e, ident(n)) for e, (n, _) in zip(expressions, sides.columns(), strict=True)]

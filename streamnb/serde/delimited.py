@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from streamnb import schema as s
 from streamnb.duck import Sql, duck_type, join, lit, sql
@@ -50,6 +52,14 @@ class DelimitedFormat:
         null = sql("({} IS NULL)", raw)
         ok = sql("({} OR ({}))", null, join(" AND ", checks))
         return FastPath(((text, sql("TRY(decode({}))", raw)),), ((cells, plain),), tuple(columns), null, ok)
+
+    def decode_ahead(self, side: Side, documents: pa.Array) -> Mapping[str, pa.Array]:
+        """Leave it to SQL."""
+        return {}
+
+    def ahead_path(self, side: Side, raw: Sql) -> FastPath:
+        """Read the bytes: nothing was decoded ahead."""
+        return self.fast_path(side, raw, "_v")
 
     def strict_decoder(self, side: Side) -> StrictDecoder:
         """Decode one line by ksqlDB's rules; bad UTF-8 is replaced."""

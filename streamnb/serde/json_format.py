@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from streamnb import schema as s
-from streamnb.duck import Sql, duck_type, join, lit, sql
+from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.serde import convert
-from streamnb.serde.base import SCALARS, UNWRAP_SINGLES, WRAP_SINGLES, FastPath, Features, Memory, Side, StrictDecoder
+from streamnb.serde.base import (
+    AHEAD_OK,
+    SCALARS,
+    UNWRAP_SINGLES,
+    WRAP_SINGLES,
+    FastPath,
+    Features,
+    Memory,
+    Side,
+    StrictDecoder,
+)
 from streamnb.serde.json_layout import Layout, Member, learn_layouts, pattern_of, rebuilt, structure_of
+from streamnb.serde.json_plain import decode_plain, has_plain_types
 from streamnb.serde.json_shape import reshaped
 from streamnb.serde.json_strict import record_decoder
 from streamnb.serde.json_text import constant, json_text
 
 __all__ = ["JSON", "JsonFormat"]
+
+_DOUBTFUL_MIN, _DOUBTFUL_SHARE = 20, 0.05
 
 _FEATURES = Features(
     singles=frozenset({WRAP_SINGLES, UNWRAP_SINGLES}),
@@ -39,6 +54,21 @@ class JsonFormat:
             except UnicodeDecodeError:
                 continue
         learn_layouts(side.memory, texts, side.columns, side.bare)
+
+    def decode_ahead(self, side: Side, documents: pa.Array) -> Mapping[str, pa.Array]:
+        """Decode plain documents by C code, where it is there; a topic with many others is left to SQL."""
+        if side.bare or not side.memory.plain or not has_plain_types(side.columns):
+            return {}
+        columns, plain, doubtful = decode_plain(side.columns, documents)
+        if doubtful > max(_DOUBTFUL_MIN, len(documents) * _DOUBTFUL_SHARE):
+            side.memory.plain = False
+            return {}
+        return {f"_a{i}": column for i, column in enumerate(columns)} | {AHEAD_OK: plain}
+
+    def ahead_path(self, side: Side, raw: Sql) -> FastPath:
+        """Read the columns of plain documents."""
+        null = sql("({0} IS NULL OR {0} = 'null'::BLOB)", raw)
+        return FastPath((), (), tuple(ident(f"_a{i}") for i in range(len(side.columns))), null, ident(AHEAD_OK))
 
     def fast_path(self, side: Side, raw: Sql, prefix: str) -> FastPath:
         """Decode with ``from_json`` and vouch for the rows whose text a layout proves."""

@@ -6,9 +6,11 @@ INTEGER, BIGINT and DOUBLE are big-endian; DuckDB's casts between BLOB, BIT and 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import pyarrow as pa
 
 from streamnb.duck import Sql, lit, sql
 from streamnb.schema import BYTES, STRING
@@ -51,6 +53,14 @@ class KafkaFormat:
         sized = sql("octet_length({}) = {}", raw, lit(_SIZES[kind]))
         value = sql("CASE WHEN {} THEN {}::BIT::{} END", sized, raw, _DUCK[kind])
         return FastPath((), (), (value,), null, sql("({} IS NULL OR {})", raw, sized))
+
+    def decode_ahead(self, side: Side, documents: pa.Array) -> Mapping[str, pa.Array]:
+        """Leave it to SQL."""
+        return {}
+
+    def ahead_path(self, side: Side, raw: Sql) -> FastPath:
+        """Read the bytes: nothing was decoded ahead."""
+        return self.fast_path(side, raw, "_v")
 
     def strict_decoder(self, side: Side) -> StrictDecoder:
         """Decode one record as Kafka's deserialisers do: bad UTF-8 is replaced, a wrong size is refused."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from streamnb.duck import Sql, sql
 from streamnb.serde.base import FastPath, Features, Side, StrictDecoder
@@ -27,6 +29,14 @@ class NoneFormat:
     def fast_path(self, side: Side, raw: Sql, prefix: str) -> FastPath:
         """Vouch for every row."""
         return FastPath((), (), (), sql("({} IS NULL)", raw), sql("true"))
+
+    def decode_ahead(self, side: Side, documents: pa.Array) -> Mapping[str, pa.Array]:
+        """Leave it to SQL."""
+        return {}
+
+    def ahead_path(self, side: Side, raw: Sql) -> FastPath:
+        """Read the bytes: nothing was decoded ahead."""
+        return self.fast_path(side, raw, "_v")
 
     def strict_decoder(self, side: Side) -> StrictDecoder:
         """Accept any bytes."""

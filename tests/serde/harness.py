@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,12 @@ class CountingFormat:
 
     def fast_path(self, side: Side, raw: Sql, prefix: str) -> FastPath:
         return self.inner.fast_path(side, raw, prefix)
+
+    def decode_ahead(self, side: Side, documents: pa.Array) -> Mapping[str, pa.Array]:
+        return self.inner.decode_ahead(side, documents)
+
+    def ahead_path(self, side: Side, raw: Sql) -> FastPath:
+        return self.inner.ahead_path(side, raw)
 
     def strict_decoder(self, side: Side) -> StrictDecoder:
         decode = self.inner.strict_decoder(side)
