@@ -76,7 +76,7 @@ def timed(program: Program, query_id: str, source: DataSource, registry: Registr
         log_errors(names, tried, sql("ts IS NULL OR ts < 0"), message),
         sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM {} WHERE ts >= 0", target, tried),
     )
-    return replace(program, statements=(*program.statements, *statements), output=target)
+    return replace(program, statements=(*program.statements, *statements), output=target, view=None)
 
 
 def materialized(query_id: str, shape: BatchShape) -> StateTable:
@@ -92,17 +92,53 @@ class Sink:
     """The end of a persistent query."""
 
     def __init__(
-        self, query_id: str, source: DataSource, shape: BatchShape, topics: Topics, *, key_made: bool = False
+        self, query_id: str, source: DataSource, program: Program, topics: Topics, *, key_made: bool = False
     ) -> None:
         self.source = source
-        self._shape = shape
+        self._shape = program.shape
         self._topics = topics
         self._key_made = key_made
-        self.table = materialized(query_id, shape) if source.is_table else None
+        self.table = materialized(query_id, program.shape) if source.is_table else None
+        self._view = program.view
+
+    def create(self, store: Store, before: Sink | None = None) -> None:
+        """Create the table's current rows unless they are there; as a view of the state, where that has them.
+
+        ``before`` is the sink of the query that this one replaces: its rows stay, null in columns it had not.
+        """
+        if self.table is None:
+            return
+        kept = None if before is None or self._view is not None else self._kept_rows(store, before)
+        if before is not None:
+            before.drop(store)
+        if self._view is not None:
+            store.execute(sql("CREATE OR REPLACE VIEW {} AS {}", self.table.name, self._view))
+            return
+        store.execute(self.table.create())
+        if kept is not None:
+            store.execute(sql("INSERT INTO {} SELECT * FROM {}", self.table.name, kept))
+            store.execute(sql("DROP TABLE {}", kept))
+
+    def _kept_rows(self, store: Store, before: Sink) -> Sql | None:
+        """Copy the rows of the sink before into a TEMP table with this sink's columns."""
+        if self.table is None or before.table is None:
+            return None
+        kept = ident("temp", "kept_rows")
+        known = {name for name, _ in before.table.columns}
+        columns = [ident(n) if n in known else sql("NULL::{} AS {}", t, ident(n)) for n, t in self.table.columns]
+        rows = sql("SELECT {} FROM {}", join(", ", columns), before.table.name)
+        store.execute(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", kept, rows))
+        return kept
+
+    def drop(self, store: Store) -> None:
+        """Drop the table's current rows."""
+        if self.table is not None:
+            kind = sql("TABLE" if self._view is None else "VIEW")
+            store.execute(sql("DROP {} IF EXISTS {}", kind, self.table.name))
 
     def write(self, store: Store, output: Sql) -> int:
         """Append an output batch to the topic and return how many records it had."""
-        if self.table is not None:
+        if self.table is not None and self._view is None:
             self._materialize(store, self.table, output)
         return self._topics.append(store, self.source.topic, encoded(self.source, output, key_made=self._key_made))
 

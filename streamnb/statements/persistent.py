@@ -8,10 +8,9 @@ from dataclasses import replace
 from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode
 from streamnb.catalog import DataSource, QueryInfo, closest
-from streamnb.duck import duck_type, ident, sql
 from streamnb.engine.engine import PersistentQuery
 from streamnb.engine.sink import Sink, timed
-from streamnb.engine.task import Place, QueryTask
+from streamnb.engine.task import QueryTask
 from streamnb.errors import KsqlError
 from streamnb.plan.logical import QueryPlan, makes_key
 from streamnb.plan.properties import Properties
@@ -51,16 +50,17 @@ def create_as(
     if stored is not None and stored.status == "TERMINATED":
         pipeline.catalog.put(replace(sink, partitions=topic.partitions))
         return f"Query {id_} stays terminated", id_
-    place = _take_over(pipeline, old, planned.query) if old is not None else None
+    if old is not None:
+        _stop_for(pipeline, old, planned.query)
     sink = replace(sink, partitions=topic.partitions, query_id=id_)
-    _start(pipeline, id_, prefix, planned.query, sink, text, properties, place)
+    _start(pipeline, id_, prefix, planned.query, sink, text, properties, old)
     if stored is not None and stored.status == "PAUSED":
         pipeline.catalog.queries[id_].state = "PAUSED"
     return f"Created query with ID {id_}", id_
 
 
-def _take_over(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> Place | None:
-    """Let a new query go on where the one that it replaces stands, with the state that one has built up.
+def _stop_for(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> None:
+    """Stop a query that another one replaces, which goes on where it stands, with the state it has built up.
 
     Raises: KsqlStatementError when the old state means nothing to the new query.
     """
@@ -68,14 +68,7 @@ def _take_over(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> Pla
     assert isinstance(before, ast.CreateAs)
     planned = plan_create_as(before, pipeline.catalog, pipeline.env(), old.info.statement)
     check_same_state(planned.query.root, plan.root)
-    added = plan.value_columns[len(planned.query.value_columns) :]
-    if old.sink.table is not None:
-        for i, column in enumerate(added, start=len(planned.query.value_columns)):
-            pipeline.store.execute(
-                sql("ALTER TABLE {} ADD COLUMN {} {}", old.sink.table.name, ident(f"v{i}"), duck_type(column.type))
-            )
     old.task.close()
-    return old.task.place
 
 
 def insert_select(
@@ -88,7 +81,7 @@ def insert_select(
     if named is not None and query_id is None and named.upper() in pipeline.catalog.queries:
         raise KsqlError(f"Query ID '{named.upper()}' already exists.", hint="choose another QUERY_ID.")
     id_ = query_id or (named.upper() if named else f"INSERTQUERY_{pipeline.engine.checkpoint.next_number('query')}")
-    _start(pipeline, id_, "INSERT", planned.query, planned.sink, text, properties, None)
+    _start(pipeline, id_, "INSERT", planned.query, planned.sink, text, properties)
     if stored is not None and stored.status == "PAUSED":
         pipeline.catalog.queries[id_].state = "PAUSED"
     return f"Created query with ID {id_}", id_
@@ -102,22 +95,21 @@ def _start(
     sink: DataSource,
     text: str,
     properties: Mapping[str, str],
-    place: Place | None,
+    old: PersistentQuery | None = None,
 ) -> None:
-    """Compile a query and hand it to the engine, at its stored place if it has one."""
+    """Compile a query and hand it to the engine, at its stored place or that of the query it replaces."""
     every = pipeline.setting("max.batch.records") == "1" or properties.get("cache.max.bytes.buffering") == "0"
     program = compile_plan(plan.root, id_, Mode.EVERY if every else Mode.LAST)
     program = timed(program, id_, sink, pipeline.registry)
     checkpoint = pipeline.engine.checkpoint
     readers = [pipeline.reader(i.source.topic) for i in program.inputs]
     strict = properties.get("ksql.timestamp.throw.on.invalid", "false").lower() == "true"
-    known = checkpoint.place(id_) or place
+    known = checkpoint.place(id_) or (old.task.place if old is not None else None)
     task = QueryTask(id_, program, readers, pipeline.registry, known, strict_times=strict)
     task.prepare(pipeline.store, earliest=pipeline.earliest(properties))
     topics = pipeline.outside.topics
-    target = Sink(id_, sink, program.shape, topics, key_made=makes_key(plan.root))
-    if target.table is not None:
-        pipeline.store.execute(target.table.create())
+    target = Sink(id_, sink, program, topics, key_made=makes_key(plan.root))
+    target.create(pipeline.store, old.sink if old is not None else None)
     assert task.place is not None
     checkpoint.save_place(id_, task.place)
     names = tuple(dict.fromkeys(s.name for s in plan.scans))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Mode, Repeat
+from streamnb.backends.duckdb.operator import Mode, Repeat, When
 from streamnb.catalog import DataSource, closest
 from streamnb.config import SETTINGS
 from streamnb.engine.engine import PersistentQuery
@@ -190,7 +190,11 @@ def explain_statement(pipeline: Pipeline, statement: ast.Explain, text: str) -> 
     program = compile_plan(plan.root, "EXPLAINED", Mode.LAST, durable=False)
     rows: list[tuple[Any, ...]] = [("plan", line) for line in explain(plan)]
     for i, step in enumerate(program.statements, start=1):
-        rows.append((f"duckdb {i}", step.first if isinstance(step, Repeat) else step))
+        if isinstance(step, When):
+            rows.append((f"duckdb {i}, if", step.condition))
+            rows += [(f"duckdb {i}, then", statement) for statement in step.statements]
+        else:
+            rows.append((f"duckdb {i}", step.first if isinstance(step, Repeat) else step))
     return _rows(text, "Plan", ["Part", "Text"], rows)
 
 

@@ -182,9 +182,8 @@ def end_query(pipeline: Pipeline, query_id: str) -> None:
     pipeline.catalog.queries.pop(query_id, None)
     if query is not None:
         query.task.close()
+        query.sink.drop(pipeline.store)
         query.task.drop(pipeline.store)
-        if query.sink.table is not None:
-            pipeline.store.execute(query.sink.table.drop())
     pipeline.engine.checkpoint.forget_query(query_id)
 
 

@@ -283,10 +283,14 @@ class Layout:
     # Changes
 
     def changes(self, records: Sql, *, where: Sql | None = None) -> Sql:
-        """Select the changed rows: rid (old row), ord, part, off, hdr, identity, rt, parts as a, is_last, old shown."""
+        """Select the changed rows: rid (old row), ord, part, identity, rt, parts as a, old shown.
+
+        What an output takes from its record is in columns of their own (off, hdr, wi) where every change has one, else
+        in those of the newest record, ``newest``.
+        """
         condition = sql(" WHERE {}", where) if where is not None else Sql("")
-        extra = [ident("wi")] if self.spec.window is not None else []
-        extra += [ident("emit")] if self.spec.input_is_table else []
+        rank = [ident("wi")] if self.spec.window is not None else []
+        extra = [*rank, ident("emit")] if self.spec.input_is_table else rank
         if self.every:
             over = sql("PARTITION BY {} ORDER BY ord", comma(self.identity))
             partial = sql(
@@ -302,14 +306,16 @@ class Layout:
             carried = [*extra, Sql("off"), Sql("hdr"), Sql("is_last")]
         else:
             partial = sql(
-                "SELECT {}, max(ord) AS ord, max(part) AS part, max(ts) AS rt, {} FROM {}{} GROUP BY {}",
+                "SELECT {}, max(ord) AS ord, max(part) AS part, max(ts) AS rt, arg_max(struct_pack({}), ord) AS newest,"
+                " {} FROM {}{} GROUP BY {}",
                 comma(self.identity),
+                comma([sql("{0} := {0}", c) for c in (ident("part"), ident("off"), ident("hdr"), *rank)]),
                 comma(self.partials(GROUPED)),
                 records,
                 condition,
                 comma(self.identity),
             )
-            carried = []
+            carried = [ident("newest")]
         columns = [sql("p.{}", c) for c in (*self.identity, Sql("ord"), Sql("part"), *carried)]
         shown = [Sql("s.shown AS was_shown")] if self.tracks_shown else []
         return sql(

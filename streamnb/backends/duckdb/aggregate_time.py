@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamnb.backends.duckdb.aggregate_final import final_statements
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
-from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Repeat, Stage
+from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Repeat, Stage, Statement, When
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.state.tables import StateTable
 
@@ -16,6 +16,7 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
     """Compile an aggregation without a window or in time windows."""
     spec = layout.spec
     tables: tuple[StateTable, ...]
+    read: list[Statement]
     if spec.input_is_table:
         tables = (layout.rows, input_rows(layout, shape))
         read = [*layout.evaluate(source), *signed_records(layout, shape, source)]
@@ -26,7 +27,7 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
         logged = layout.log(source)
     else:
         tables = (layout.rows, layout.clock)
-        read = [*layout.evaluate(source), _windowed_records(layout, source), _advance_clock(layout)]
+        read = [*layout.evaluate(source), *_windowed_records(layout, source), _advance_clock(layout)]
         late = layout.error(
             f"the window of {spec.window.size_ms} ms is closed, the record is too late for it; window start: ",
             layout.table("r"),
@@ -35,7 +36,7 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
         )
         logged = layout.log(source, [late])
     if spec.emit_final:
-        steps: list[Sql | Repeat] = [*_write(layout), *final_statements(layout, target)]
+        steps: list[Statement] = [*_write(layout), *final_statements(layout, target)]
     elif layout.chunked:
         steps = [
             layout.shape.create(target),
@@ -53,6 +54,7 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
         layout.shape,
         late=late_count(layout) if spec.window is not None else None,
         view=None if spec.emit_final else _view(layout),
+        once=not layout.every,
     )
 
 
@@ -85,14 +87,33 @@ def _unwindowed_records(layout: Layout, source: Sql) -> Sql:
     )
 
 
-def _windowed_records(layout: Layout, source: Sql) -> Sql:
-    """Read the records, once per window (``ws``, ``wi`` = its rank), with the stream time and whether it is open."""
+def _windowed_records(layout: Layout, source: Sql) -> list[Statement]:
+    """Read the records, once per window (``ws``, ``wi`` = its rank), with the stream time and whether it is open.
+
+    The stream time at each record takes a sort. A window that is open at the end of the batch was so all along; the
+    sort is for batches where some are not, and for EMIT FINAL, which asks for the record that closes a window.
+    """
+    precise = _placed_records(layout, source, precise=True)
+    if layout.spec.emit_final:
+        return [precise]
+    quick = _placed_records(layout, source, precise=False)
+    return [quick, When(sql("SELECT NOT bool_and(ok) FROM {}", layout.table("r")), (precise,))]
+
+
+def _placed_records(layout: Layout, source: Sql, *, precise: bool) -> Sql:
+    """Read the records with their windows; the stream time is that at the record, or that at the end of the batch."""
     window = layout.window
     values = {"size": lit(window.size_ms), "advance": lit(window.advance_ms), "grace": lit(window.grace_ms)}
+    records, last = layout.records(source), sql("")
+    seen = sql("max(ts) OVER (PARTITION BY b.part ORDER BY ord ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)")
+    if not precise:
+        seen = sql("last.ts")
+        last = sql("JOIN (SELECT part, max(ts) AS ts FROM ({}) GROUP BY part) last ON last.part = b.part ", records)
     timed = sql(
-        "SELECT b.*, greatest(coalesce(c.st, -1), max(ts) OVER (PARTITION BY b.part ORDER BY ord"
-        " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS st FROM ({}) b LEFT JOIN {} c ON c.part = b.part",
-        layout.records(source),
+        "SELECT b.*, greatest(coalesce(c.st, -1), {}) AS st FROM ({}) b {}LEFT JOIN {} c ON c.part = b.part",
+        seen,
+        records,
+        last,
         layout.clock.name,
     )
     if window.advance_ms == window.size_ms:
@@ -183,6 +204,7 @@ def output(layout: Layout) -> Sql:
     """Select the output batch from the changed rows."""
     spec = layout.spec
     results, shown = layout.results(), Sql("true")
+    origin = Sql("n" if layout.every else "n.newest")
     if layout.tracks_shown:
         shown = Sql("n.pass")
         results = [sql("CASE WHEN pass THEN {} END", v) for v in layout.shape.value_columns()]
@@ -191,15 +213,10 @@ def output(layout: Layout) -> Sql:
         ends = [Sql("n.ws"), sql("n.ws + {} AS we", lit(spec.window.size_ms))]
         windows = -(-spec.window.size_ms // spec.window.advance_ms)
         if windows > 1:
-            sub = sql("{} * {} + wi", sub, lit(windows))
+            sub = sql("{} * {} + {}.wi", sub, lit(windows), origin)
     conditions = [Sql("(pass OR prev)")] if layout.tracks_shown else []
     conditions += [Sql("emit")] if spec.input_is_table and layout.every else []
-    origin = Sql("n" if layout.every else "r")
     relation = sql("{} n", layout.table("n"))
-    if not layout.every:
-        # the newest record of the group gives what is not aggregated
-        on = Sql("r.ord = n.ord AND r.ws = n.ws" if spec.window is not None else "r.ord = n.ord")
-        relation = sql("{} JOIN {} r ON {}", relation, layout.table("r"), on)
     return sql(
         "SELECT (n.ord >> 32)::BIGINT AS seq, {sub} AS sub, {o}.part, {o}.off, n.rt AS ts, {o}.hdr, NOT {shown}"
         " AS vnull,"

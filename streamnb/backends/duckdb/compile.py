@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streamnb.backends.duckdb.aggregate import AggregateSpec, compile_aggregate
 from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.backends.duckdb.flatmap import compile_flat_map
 from streamnb.backends.duckdb.join import compile_join
-from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Repeat, Stage
-from streamnb.backends.duckdb.stateless import compile_filter, compile_project, compile_table_filter, is_identity
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Stage, Statement
+from streamnb.backends.duckdb.stateless import (
+    compile_filter,
+    compile_project,
+    compile_table_filter,
+    is_identity,
+    project_view,
+)
 from streamnb.catalog import DataSource
 from streamnb.duck import Sql, sql
 from streamnb.plan.logical import Aggregate, Filter, FlatMap, Join, PlanNode, Project, Scan
@@ -35,17 +41,19 @@ class Program:
 
     ``output`` names the batch they create, of shape ``shape``; ``tables`` is the state to be created beforehand;
     ``late`` holds a query for each operator that counts late records; ``changelog`` tells that several rows of one
-    key may come out of a batch although only the last one was asked for.
+    key may come out of a batch although only the last one was asked for; ``view`` reads the current rows of the table
+    it makes (columns k0.., [ws, we], ts, v0..) from the state, where the state has them.
     """
 
     inputs: tuple[Input, ...]
-    statements: tuple[Sql | Repeat, ...]
+    statements: tuple[Statement, ...]
     output: Sql
     shape: BatchShape
     tables: tuple[StateTable, ...]
     late: tuple[Sql, ...] = ()
     changelog: bool = False
     probes: tuple[Probe, ...] = ()
+    view: Sql | None = None
 
 
 @dataclass
@@ -53,11 +61,12 @@ class _Compiler:
     names: Names
     mode: Mode
     inputs: list[Input] = field(default_factory=list)
-    statements: list[Sql | Repeat] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
     tables: list[StateTable] = field(default_factory=list)
     late: list[Sql] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
     steps: Counter[str] = field(default_factory=Counter)
+    last: Stage | None = None  # the operator that was compiled last
 
     def step(self, name: str) -> str:
         """Number the operators of each kind: their tables have names of their own, whatever else a plan gains."""
@@ -68,6 +77,7 @@ class _Compiler:
         self.statements += stage.statements
         self.tables += stage.tables
         self.probes += stage.probes
+        self.last = stage
         if stage.late is not None:
             self.late.append(stage.late)
         return stage.shape
@@ -108,9 +118,13 @@ class _Compiler:
         source, shape = self.compile(below)
         if where is None and is_identity(node, shape):
             return source, shape
+        inner = self.last
         step = self.step("project")
         target = self.names.temp(step)
-        return target, self.add(compile_project(node, where, source, target, shape, self.names, step))
+        stage = compile_project(node, where, source, target, shape, self.names, step)
+        if where is None and inner is not None and not node.partitioned:
+            stage = replace(stage, view=project_view(node, inner.view), once=inner.once)
+        return target, self.add(stage)
 
     def _filter(self, node: Filter) -> tuple[Sql, BatchShape]:
         source, shape = self.compile(node.input)
@@ -158,6 +172,7 @@ def compile_plan(root: PlanNode, query_id: str, mode: Mode, *, durable: bool = T
         shape=shape,
         tables=tuple(compiler.tables),
         late=tuple(compiler.late),
-        changelog=root.is_table and mode is Mode.LAST,
+        changelog=root.is_table and mode is Mode.LAST and not (compiler.last is not None and compiler.last.once),
         probes=tuple(compiler.probes),
+        view=None if compiler.last is None else compiler.last.view,
     )

@@ -24,6 +24,8 @@ __all__ = [
     "Probe",
     "Repeat",
     "Stage",
+    "Statement",
+    "When",
     "create_errors",
     "run_statements",
     "state_schema",
@@ -132,6 +134,18 @@ class Repeat:
 
 
 @dataclass(frozen=True)
+class When:
+    """Statements run if the query ``condition`` gives true."""
+
+    condition: Sql
+    statements: tuple[Sql, ...]
+
+
+Statement = Sql | Repeat | When
+"""One step of an operator."""
+
+
+@dataclass(frozen=True)
 class Probe:
     """An expression that may raise: the message of the errors it leaves, and the rows it was evaluated on."""
 
@@ -146,22 +160,27 @@ class Stage:
 
     ``late`` is a query for the number of records dropped as late so far; ``view`` a query for the current rows of
     the operator's table (columns k0.., [ws, we], ts, v0..). Both are None where there is no such thing. ``probes``
-    tell why records failed.
+    tell why records failed; ``once`` promises that no key comes out of a batch twice.
     """
 
     tables: tuple[StateTable, ...]
-    statements: tuple[Sql | Repeat, ...]
+    statements: tuple[Statement, ...]
     shape: BatchShape
     late: Sql | None = None
     view: Sql | None = None
     probes: tuple[Probe, ...] = ()
+    once: bool = False
 
 
-def run_statements(store: Store, statements: Iterable[Sql | Repeat]) -> None:
+def run_statements(store: Store, statements: Iterable[Statement]) -> None:
     """Run the statements of a stage in order, within the caller's transaction."""
     for statement in statements:
         if isinstance(statement, Sql):
             store.execute(statement)
+            continue
+        if isinstance(statement, When):
+            if store.rows(statement.condition)[0][0]:
+                run_statements(store, statement.statements)
             continue
         times = store.rows(statement.times)[0][0] or 0
         for round_ in range(1, times + 1):

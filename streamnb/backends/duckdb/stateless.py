@@ -6,7 +6,7 @@ NULL value. What raises drops the row in WHERE, and is NULL in a select list; bo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
@@ -15,9 +15,10 @@ from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.plan.logical import Filter, Project
 from streamnb.plan.typed import Typed, TypedColumn, children
 
-__all__ = ["compile_filter", "compile_project", "compile_table_filter", "log_errors"]
+__all__ = ["compile_filter", "compile_project", "compile_table_filter", "is_identity", "log_errors", "project_view"]
 
 RECORD_PROCESSING_ERROR = 1
+_OF_RECORDS = frozenset({"seq", "sub", "part", "off", "hdr"})
 
 
 def log_errors(names: Names, source: Sql, failed: Sql, message: str) -> Sql:
@@ -92,6 +93,29 @@ def compile_project(
     )
     probes = tuple(Probe(labels[name], rows, c.sql) for name, c in (*keys, *values) if c.can_raise)
     return Stage((), tuple(statements), output, probes=probes)
+
+
+def project_view(node: Project, below: Sql | None) -> Sql | None:
+    """Write the query for the current rows of a projected table, given that for the rows below it.
+
+    None where there is none below, or an expression can raise, or counts on more than the row.
+    """
+    keys = [(f"k{i}", compile_expression(e)) for i, e in enumerate(node.key_exprs)]
+    values = [(f"v{i}", compile_expression(e)) for i, e in enumerate(node.value_exprs)]
+    reads = {c for e in (*node.key_exprs, *node.value_exprs) for c in _columns_read(e)}
+    if below is None or node.partitioned or any(c.can_raise for _, c in (*keys, *values)) or reads & _OF_RECORDS:
+        return None
+    window = [ident("ws"), ident("we")] if node.windowed else []
+    columns = [*(sql("{} AS {}", c.sql, ident(name)) for name, c in keys), *window, ident("ts")]
+    columns += [sql("{} AS {}", c.sql, ident(name)) for name, c in values]
+    return sql("SELECT {} FROM ({})", join(", ", columns), below)
+
+
+def _columns_read(expression: Typed) -> Iterator[str]:
+    if isinstance(expression, TypedColumn):
+        yield expression.column
+    for part in children(expression):
+        yield from _columns_read(part)
 
 
 def _compile_key(expression: Typed, node: Project) -> Compiled:
