@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from streamnb import schema as s
@@ -140,6 +140,10 @@ def test_doubles_saturate_as_in_java(store: Store, type_: SqlType, numbers: list
     assert found == clipped
 
 
+def _number(precision: int, scale: int, text: str) -> tuple[Decimal, decimal.Decimal]:
+    return Decimal(precision, scale), decimal.Decimal(text)
+
+
 @st.composite
 def decimals(draw: st.DrawFn, precision_max: int = 12) -> tuple[Decimal, decimal.Decimal]:
     precision = draw(st.integers(1, precision_max))
@@ -150,6 +154,8 @@ def decimals(draw: st.DrawFn, precision_max: int = 12) -> tuple[Decimal, decimal
 
 @settings(max_examples=150, deadline=None)
 @given(left=decimals(), right=decimals(), op=st.sampled_from("+-*/%"))
+@example(left=_number(1, 0, "0"), right=_number(10, 9, "1.000000000"), op="/")
+@example(left=_number(20, 10, "2.0000000000"), right=_number(30, 10, "-3.0000000000"), op="/")
 def test_decimal_arithmetic_is_exact_and_rounds_half_away_from_zero(
     store: Store, left: tuple[Decimal, decimal.Decimal], right: tuple[Decimal, decimal.Decimal], op: str
 ) -> None:

@@ -85,5 +85,10 @@ def _divide(result: Decimal, x: Sql, a: Decimal, y: Sql, b: Decimal, safe: bool)
 
 def _unscaled(name: str, type_: Decimal, shift: int) -> str:
     """Write a template for the digits of a decimal as a whole number, ``shift`` zeros behind them."""
-    digits = f"({name} * {10**type_.scale}::DECIMAL({type_.scale + 1}, 0))" if type_.scale else name
+    digits = name
+    if type_.precision + type_.scale < PRECISION_MAX:  # DuckDB gives a product of short decimals 18 digits, unless told
+        wide = f"DECIMAL({PRECISION_MAX}, {type_.scale})"
+        digits = f"({name}::{wide} * {10**type_.scale}::DECIMAL({type_.scale + 1}, 0))" if type_.scale else name
+    elif type_.scale:
+        digits = f"replace({name}::VARCHAR, '.', '')"
     return f"({digits}::HUGEINT * '{10**shift}'::HUGEINT)"
