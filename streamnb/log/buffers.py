@@ -20,7 +20,6 @@ from streamnb.log.base import RECORD_SCHEMA
 __all__ = ["TopicBuffer"]
 
 RUNS_MAX = 8
-_FIXED_BYTES = 20  # of partition, offset and timestamp
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,11 @@ class _Chunk:
         last = np.zeros(len(counts), dtype=np.int64)
         last[parts] = offsets  # offsets ascend within a partition, and the last one written stays
         numbers = np.flatnonzero(counts)
-        size_bytes = len(parts) * _FIXED_BYTES + sum(records[name].nbytes for name in ("key", "value", "hdr"))
         return cls(
             records,
             dict(zip(numbers.tolist(), counts[numbers].tolist(), strict=True)),
             dict(zip(numbers.tolist(), last[numbers].tolist(), strict=True)),
-            size_bytes,
+            int(records.nbytes),
         )
 
 

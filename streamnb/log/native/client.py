@@ -19,6 +19,10 @@ REASON_BYTES = 512
 _LEVELS = (50, 50, 50, 40, 30, 20, 20, 10)  # syslog's, as Python's logging has them
 
 
+_living: set[NativeClient] = set()
+"""Clients that are not closed: librdkafka would call into nothing if one was collected."""
+
+
 class NativeClient:
     """A client of librdkafka's. Its callbacks run inside calls of the thread it belongs to."""
 
@@ -44,6 +48,12 @@ class NativeClient:
         self._on_failed = on_failed
         self.handle = self._new(kind, settings)
         self.lib.set_log_queue(self.handle, None)  # lines are written when the client is served, by its own thread
+        _living.add(self)
+
+    def close(self) -> None:
+        """Let go of the client; queues and topics of it must be gone."""
+        self.lib.destroy(self.handle)
+        _living.discard(self)
 
     def _new(self, kind: int, settings: Mapping[str, Any]) -> int:
         lib, reason = self.lib, create_string_buffer(REASON_BYTES)

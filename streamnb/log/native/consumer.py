@@ -101,10 +101,9 @@ class NativeConsumer:
         return Fetched(batch.tables(), batch.events())
 
     def close(self) -> None:
-        lib = self._lib
-        lib.queue_destroy(self._queue)
-        lib.consumer_close(self._handle)
-        lib.destroy(self._handle)
+        self._lib.queue_destroy(self._queue)
+        self._lib.consumer_close(self._handle)
+        self._client.close()
 
 
 class _Batch:

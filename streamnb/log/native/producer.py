@@ -104,7 +104,7 @@ class NativeProducer:
         self.purge()
         for handle in self._topics.values():
             self._lib.topic_destroy(handle)
-        self._lib.destroy(self._handle)
+        self._client.close()
 
 
 def _address(array: pa.Array) -> int:
