@@ -80,16 +80,10 @@ def _reduce(call: Call, items: Sql, item_type: Sql, parts: int) -> Sql:
         "list_transform({}, lambda {}: struct_pack(state := NULL::{}, item := {}))", items, item, state_type, item
     )
     step = sql("struct_pack(state := CAST({} AS {}), item := {})", function.body(args), state_type, element)
-    first = sql("struct_pack(state := CAST({} AS {}), item := NULL::{})", call.sql(1), state_type, item_type)
-    empty = sql("coalesce({}, [])", wrapped)
-    return sql(
-        "CASE WHEN {} IS NOT NULL THEN list_reduce({}, lambda {}, {}: {}, {}).state END",
-        call.sql(1),
-        empty,
-        state,
-        item,
-        step,
-        first,
+    return fill(
+        "CASE WHEN {0} IS NOT NULL THEN list_reduce(coalesce({1}, []), lambda {2}, {3}: {4},"
+        " struct_pack(state := CAST({0} AS {5}), item := NULL::{6})).state END",
+        [call.sql(1), wrapped, state, item, step, state_type, item_type],
     )
 
 

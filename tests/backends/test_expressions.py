@@ -302,3 +302,28 @@ def test_constant_literal_needs_no_database(batch: Batch) -> None:
 def test_constant_that_fails_is_refused(batch: Batch) -> None:
     with pytest.raises(KsqlStatementError, match="Failed to evaluate the expression"):
         evaluate_constant(batch.typed("1 / 0"), batch.store)
+
+
+@pytest.mark.parametrize("text", ["A[1] IN ('1e400', '1E999999999')", "C IN ('1E999999999', '10.25')"])
+def test_text_of_a_number_without_bounds_is_equal_to_nothing(batch: Batch, text: str) -> None:
+    assert batch.evaluate(text)[0] in (False, RAISED, True)
+
+
+@pytest.mark.parametrize(
+    ("opening", "inner", "closing"),
+    [
+        ("TRANSFORM(ARRAY[1], X => ", "X", ")[1]"),
+        ("TRANSFORM(MAP('a' := 1), (K, V) => K, (K, V) => ", "V", ")['a']"),
+        ("REDUCE(A, ", "0", ", (S1, X) => S1 + X)"),
+        ("REDUCE(A, 0, (S1, X) => ", "S1", ")"),
+        ("CASE I WHEN ", "1", " THEN 2 ELSE 3 END"),
+        ("COALESCE(", "I", ", 1)"),
+        ("ROUND(", "C", ", 1)"),
+    ],
+)
+def test_expression_nested_in_itself_grows_with_its_depth_and_no_faster(
+    batch: Batch, opening: str, inner: str, closing: str
+) -> None:
+    one, deep = (batch.compiled(opening * n + inner + closing * n).sql for n in (1, 24))
+
+    assert len(deep) < 100 * len(one)

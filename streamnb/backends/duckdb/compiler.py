@@ -254,8 +254,7 @@ class Compiler:
         parts: list[Part] = []
         for arg in e.args:
             if isinstance(arg, t.TypedLambda):
-                pieces.append(self._lambda(arg))
-                parts.append(self._with(arg, [ident(p.name) for p in arg.params]))
+                pieces.append(self._lambda(arg, parts))
                 continue
             part = self._guarded(arg) if e.function.name in _RAISING_IS_NULL else self.compile(arg)
             pieces.append(part.sql)
@@ -263,13 +262,19 @@ class Compiler:
         whole = _built(e.function.render(pieces), parts, e.function.can_raise)
         return Part(whole.sql, whole.can_raise, whole.volatile or e.function.volatile)
 
-    def _lambda(self, e: t.TypedLambda) -> LambdaSql:
-        names = tuple(ident(p.name) for p in e.params)
-        return LambdaSql(names, lambda params: self._with(e, params).sql)
+    def _lambda(self, e: t.TypedLambda, parts: list[Part]) -> LambdaSql:
+        """Write a lambda; its body, once the function asks for it, is one more of the call's parts.
 
-    def _with(self, e: t.TypedLambda, params: Sequence[Sql]) -> Part:
-        known = {p.name: piece for p, piece in zip(e.params, params, strict=True)}
-        return Compiler({**self._params, **known}, self._safe).compile(e.body)
+        It is written once only: twice for each of n lambdas inside one another would be 2^n times.
+        """
+
+        def body(params: Sequence[Sql]) -> Sql:
+            known = {p.name: piece for p, piece in zip(e.params, params, strict=True)}
+            part = Compiler({**self._params, **known}, self._safe).compile(e.body)
+            parts.append(part)
+            return part.sql
+
+        return LambdaSql(tuple(ident(p.name) for p in e.params), body)
 
 
 _RULES: dict[type[Any], Callable[[Compiler, Any], Part]] = {
