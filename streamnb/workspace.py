@@ -129,6 +129,13 @@ class Workspace:
             raise refused.at(text.script or text.text) from error
         except StreamnbError as error:
             raise error.at(text.script or text.text) from error.__cause__
+        except RecursionError:
+            raise KsqlStatementError(
+                "The statement is nested too deeply.",
+                summary="the statement is nested too deeply",
+                hint="compute a part of it in a stream of its own",
+                text=text.script or text.text,
+            ) from None
 
     def sql(self, text: str) -> Rows:
         """Run one SELECT of DuckDB's over history: any topic (as ``topic."name"``), stream, table or processing log.
@@ -306,7 +313,7 @@ class Workspace:
                     self._apply(statement, stored.text, stored.properties, stored)
             except StoreBrokenError:
                 raise
-            except (StreamnbError, DatabaseError) as error:
+            except (StreamnbError, DatabaseError, RecursionError) as error:
                 pipeline.restore(before)
                 message = error.message if isinstance(error, StreamnbError) else str(error)
                 problems.append(f"{stored.text}: {message}")

@@ -11,7 +11,7 @@ import pytest
 
 import streamnb
 from streamnb.duck import sql
-from streamnb.errors import KsqlError, ParseFailedError, StoreError, StoreLockedError, StreamnbError
+from streamnb.errors import KsqlError, KsqlStatementError, ParseFailedError, StoreError, StoreLockedError, StreamnbError
 from streamnb.results import Message, Rows
 from streamnb.schema import INTEGER
 from tests.pipelines import live, put, records, rows, run, state_of, workspace
@@ -227,3 +227,21 @@ def test_rows_of_all_types_become_a_frame(door: str) -> None:
             "ARRAY<INTEGER>", "MAP<STRING, INTEGER>", "STRUCT<`X` INTEGER>",
         ]  # fmt: skip
         assert list(result.df().columns) == list("ABCDEFGHIJKLM")
+
+
+def test_a_statement_nested_deeper_than_python_recurses_is_refused() -> None:
+    with workspace(ratings=1) as nb:
+        for text in ("ABS(" * 250 + "STARS" + ")" * 250, "CASE WHEN true THEN " * 250 + "1" + " END" * 250):
+            with pytest.raises(KsqlStatementError, match="nested too deeply"):
+                nb(f"CREATE STREAM O AS SELECT ID, {text} AS X FROM RATINGS;")
+
+
+def test_a_condition_that_fails_beside_a_list_of_constants_stops_no_query() -> None:
+    with workspace(ratings=1) as nb:
+        zoned = "TIMESTAMPTOSTRING(CAST(STARS AS BIGINT) * 1000000000000000, 'yyyy', 'Europe/Rome')"
+        nb(f"CREATE STREAM O AS SELECT ID, STARS FROM RATINGS WHERE {zoned} IN ('1', '2', '3', '4', '5', '6', '1970');")
+        put(nb, "ratings", [(1, {"STARS": 0}), (2, {"STARS": 5}), (3, {"STARS": 0})])
+        run(nb)
+
+        assert state_of(nb, "CSAS_O_0") == "RUNNING"
+        assert len(records(nb, "O")) == 2

@@ -171,8 +171,13 @@ def _number(text: str) -> decimal.Decimal | None:
     return number if number.is_finite() and "_" not in text else None
 
 
+_DIGITS_MAX = 38  # of a DECIMAL
+
+
 def _number_type(number: decimal.Decimal) -> SqlType:
     """Find the narrowest exact type that holds a number."""
+    if number.adjusted() >= _DIGITS_MAX:
+        return Decimal(_DIGITS_MAX, 0)
     if number == number.to_integral_value():
         if abs(number) < 2**31:
             return s.INTEGER
@@ -239,6 +244,8 @@ def _from_text(text: str, target: SqlType) -> tuple[bool, Constant]:
         return False, None
     if target == s.DOUBLE:
         return True, float(number)
+    if number.adjusted() >= _DIGITS_MAX:  # CAST fails where it is evaluated; 1E999999999 would not even fit here
+        return False, None
     if isinstance(target, Decimal):
         return True, _scaled(number, target.scale)
     return True, int(number)

@@ -36,11 +36,11 @@ def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tupl
     for call in calls:
         if any(True for arg in call.args for _ in table_calls(arg, env.registry)):
             raise KsqlStatementError(f"Table functions can't be nested: {call.name}", span=call.span)
-        typed = [type_expression(a, scope, env) for a in call.args]
+        typed = [type_expression(a, scope, env) for a in call.args if not isinstance(a, ast.Star)]
         function = env.registry.resolve_table(call.name, [t.type for t in typed])
         args = [t if p is None else coerce(t, p) for t, p in zip(typed, function.param_types, strict=True)]
         resolved.append((function, tuple(args)))
-    types = [_element(function.return_type) for function, _ in resolved]
+    types = [_element(function.return_type, call) for (function, _), call in zip(resolved, calls, strict=True)]
     node = relation.node
     flat = FlatMap(
         keys=node.keys,
@@ -84,8 +84,14 @@ def _name_unnamed(query: ast.Query, items: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(named)
 
 
-def _element(type_: SqlType | None) -> SqlType:
-    assert isinstance(type_, Array)
+def _element(type_: SqlType | None, call: ast.Call) -> SqlType:
+    if not isinstance(type_, Array):
+        raise KsqlStatementError(
+            f"The type of the rows of {call.name} is not known.",
+            summary=f"the type of what {call.name} returns is not known",
+            hint="write CAST(NULL AS ARRAY<...>) for its argument",
+            span=call.span,
+        )
     return type_.element
 
 

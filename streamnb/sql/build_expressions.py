@@ -22,6 +22,7 @@ AT_LINE = "Failed to prepare statement: line {line}:{after}: "
 
 _INTEGER_MAX = 2**31 - 1
 _BIGINT_MAX = 2**63 - 1
+_DIGITS_MAX = 1000  # of a DECIMAL literal: no type holds as many, and 1E999999999 would not even print
 
 _TYPES: dict[str, SqlType] = {
     "BOOLEAN": schema.BOOLEAN,
@@ -244,7 +245,7 @@ class ExpressionBuilder(Transformer_NonRecursive[Any, Any]):
         return _number(token, "-", span_of(meta))
 
     def integer(self, meta: Meta, token: Token) -> int:
-        return int(token)
+        return _whole(str(token), span_of(meta))
 
     # Types
 
@@ -315,11 +316,19 @@ def _number(token: Token, sign: str, span: Span) -> ast.Expression:
         if math.isinf(value):
             raise _bad_number("Number overflows DOUBLE", text, span)
         return ast.DoubleLiteral(value, span=span)
-    whole = int(text)
+    whole = _whole(text, span)
     if -_INTEGER_MAX - 1 <= whole <= _INTEGER_MAX:
         return ast.IntegerLiteral(whole, span=span)
-    if -_BIGINT_MAX - 1 <= whole <= _BIGINT_MAX:
-        return ast.LongLiteral(whole, span=span)
+    return ast.LongLiteral(whole, span=span)
+
+
+def _whole(text: str, span: Span) -> int:
+    """Read a whole number that is a BIGINT."""
+    digits = text.lstrip("-0") or "0"  # Python reads no more than 4300 of them
+    if len(digits) <= len(str(_BIGINT_MAX)):
+        whole = -int(digits) if text.startswith("-") else int(digits)
+        if -_BIGINT_MAX - 1 <= whole <= _BIGINT_MAX:
+            return whole
     raise _bad_number("Invalid numeric literal", text, span)
 
 
@@ -335,11 +344,14 @@ def _bad_number(problem: str, text: str, span: Span) -> BuildError:
 
 def _decimal(text: str, span: Span) -> ast.DecimalLiteral:
     try:
-        return ast.DecimalLiteral(decimal.Decimal(text), span=span)
+        value = decimal.Decimal(text)
     except decimal.InvalidOperation:
+        value = decimal.Decimal("NaN")
+    if not value.is_finite() or not -_DIGITS_MAX < value.adjusted() < _DIGITS_MAX:
         raise BuildError(
             f"Invalid numeric literal: {text}", place=AT_LINE, summary=f"{text} is no decimal number", span=span
-        ) from None
+        )
+    return ast.DecimalLiteral(value, span=span)
 
 
 def _decimal_type(precision: int, scale: int, span: Span) -> schema.Decimal:

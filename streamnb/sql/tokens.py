@@ -147,6 +147,10 @@ def _substituted(
     content = value[1:-1].replace(quote * 2, quote)
     if variables:
         content = _VARIABLE.sub(lambda m: variables.get(m[1], m[0]), content)
+    if kind != "TEXT" and "\x00" in content:
+        raise ParseFailedError(
+            "A name cannot hold a NUL character.", summary="a name holds a NUL character", text=text, span=span
+        )
     yield _token("TEXT" if kind == "TEXT" else "QUOTED_NAME", content, span.start, span.end)
 
 
@@ -163,8 +167,7 @@ def _whole(value: str, written: str, text: str, span: Span, operators: Mapping[s
         kind = "FLOATING" if "e" in value.lower() else "DECIMAL" if "." in value else "INTEGER"
         yield _token(f"{kind}_VALUE", number[2], span.start, span.end)
     elif (match := _TOKEN.fullmatch(value)) and match.lastgroup in ("TEXT", "BACKQUOTED", "QUOTED"):
-        content = value[1:-1].replace(value[0] * 2, value[0])
-        yield _token("TEXT" if value[0] == "'" else "QUOTED_NAME", content, span.start, span.end)
+        yield from _substituted(value, str(match.lastgroup), text, span, None, operators)
     else:
         raise _bad_value(value, written, text, span)
 

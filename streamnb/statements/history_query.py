@@ -52,7 +52,7 @@ class HistoryQuery:
     def printed(self, store: Store) -> Sql:
         """Print the query for DuckDB, and check what DuckDB reads there. Raises: KsqlError for what is not allowed."""
         try:
-            text = Sql(self.tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE))
+            text = Sql(self.tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE, comments=False))
         except UnsupportedError as error:
             raise KsqlStatementError(f"This SELECT is not supported: {error}") from None
         answer = json.loads(store.rows(sql("SELECT json_serialize_sql({})", lit(text)))[0][0])
@@ -87,6 +87,8 @@ def parse_history(text: str, resolve: Callable[[exp.Table, Span | None], str]) -
     """
     if OPENS.match(text) is None:
         raise _no_select(text)
+    if "\x00" in text:
+        raise ParseFailedError("A SELECT over history cannot hold a NUL character", summary="a NUL character is in it")
     try:
         statements = [s for s in sqlglot.parse(text, read=_Dialect) if s is not None]
     except ParseError as error:
@@ -126,7 +128,7 @@ def _name_columns(tree: exp.Query) -> None:
         stars = [s for s in item.find_all(exp.Star, exp.Columns) if not isinstance(s.parent, exp.Count)]
         plain = isinstance(item, exp.Alias | exp.Aliases | exp.Column | exp.Dot)
         if not plain and not stars and item.find(exp.Unnest, exp.Explode) is None:
-            item.replace(exp.alias_(item.copy(), item.sql(dialect="duckdb"), quoted=True))
+            item.replace(exp.alias_(item.copy(), item.sql(dialect="duckdb", comments=False), quoted=True))
 
 
 def _using(tree: exp.Query) -> Iterator[exp.Identifier]:

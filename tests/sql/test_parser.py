@@ -273,3 +273,28 @@ def test_accepted_tokens_are_those_that_may_follow(text: str, some: set[str], no
 
 def test_nothing_is_accepted_behind_an_error() -> None:
     assert accepted_tokens("SELECT FROM FROM ") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("9" * 5000, "Invalid numeric literal"),
+        ("- " + "9" * 5000, "Invalid numeric literal"),
+        ("DECIMAL '1E999999999'", "Invalid numeric literal"),
+        ("DECIMAL 'NaN'", "Invalid numeric literal"),
+        ("`a\x00`", "NUL character"),
+    ],
+    ids=["digits", "digits behind a sign", "exponent", "not a number", "NUL"],
+)
+def test_expression_beyond_all_bounds_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ParseFailedError, match=message):
+        parse_expression(text)
+
+
+def test_zeros_in_front_of_a_number_do_not_count() -> None:
+    assert parse_expression("-" + "0" * 5000 + "7") == ast.IntegerLiteral(-7)
+
+
+def test_window_of_more_digits_than_any_number_is_refused() -> None:
+    with pytest.raises(ParseFailedError, match="Invalid numeric literal"):
+        parse_statement(f"SELECT a FROM s WINDOW SESSION ({'9' * 5000} DAYS) GROUP BY a")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from streamnb.clock import ManualClock
+from streamnb.duck import Sql
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING
+from streamnb.store import Store
 from streamnb.workspace import Workspace
 from tests.pipelines import put, rows, run, workspace
 
@@ -223,6 +226,27 @@ def test_errors_point_into_the_text(nb: Workspace, text: str, rendered: str) -> 
     with pytest.raises(KsqlError) as refused:
         nb(text)
     assert refused.value.render() == rendered
+
+
+def test_comments_do_not_reach_duckdb(nb: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    ran = Store.rows
+
+    def rows_seen(store: Store, text: Sql, *rest: Any) -> list[tuple[Any, ...]]:
+        seen.append(text)
+        return ran(store, text, *rest)
+
+    monkeypatch.setattr(Store, "rows", rows_seen)
+
+    result = rows(nb, "SELECT STARS /* secret */ + 1 /* secret */ FROM RATINGS -- secret\n ORDER BY 1;")
+
+    assert result
+    assert not [text for text in seen if "secret" in text]
+
+
+def test_a_nul_character_is_refused(nb: Workspace) -> None:
+    with pytest.raises(KsqlStatementError, match="NUL character"):
+        nb.sql("SELECT 'a\x00b'")
 
 
 def test_errors_in_a_script_point_at_their_line(nb: Workspace) -> None:
