@@ -27,7 +27,7 @@ def _moved(sign: str) -> Builder:
 
     def build(call: Call) -> Sql:
         interval = "to_microseconds({1}::BIGINT * {0} * 1000)"
-        return fill(f"{{2}} {sign} {interval}", (_unit_ms(call), call.sql(1), call.sql(2)))
+        return fill(f"({{2}} {sign} {interval})", (_unit_ms(call), call.sql(1), call.sql(2)))
 
     return build
 
@@ -38,7 +38,7 @@ def _moved_date(sign: str) -> Builder:
     def build(call: Call) -> Sql:
         ms = f"epoch_ms({{2}}::TIMESTAMP) {sign} {{1}}::BIGINT * {{0}}"
         days = f"trunc(({ms}) / {_DAY_MS})::INTEGER"
-        return fill(f"DATE '1970-01-01' + {days}", (_unit_ms(call), call.sql(1), call.sql(2)))
+        return fill(f"(DATE '1970-01-01' + {days})", (_unit_ms(call), call.sql(1), call.sql(2)))
 
     return build
 
@@ -57,7 +57,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "FROM_DAYS",
         _CATEGORY,
         "Returns the date so many days after the epoch.",
-        (in_sql("(days INT) -> DATE", "DATE '1970-01-01' + {0}", can_raise=True),),
+        (in_sql("(days INT) -> DATE", "(DATE '1970-01-01' + {0})", can_raise=True),),
     ),
     Function(
         "FROM_UNIXTIME",

@@ -231,7 +231,7 @@ FUNCTIONS: tuple[Function, ...] = (
             f" WHEN {{0}} IS NOT NULL THEN {_NAN} END"
         ),
     ),
-    _function("DEGREES", "Converts radians to degrees.", *_real("{0} * 57.29577951308232::DOUBLE")),
+    _function("DEGREES", "Converts radians to degrees.", *_real("({0} * 57.29577951308232::DOUBLE)")),
     _function("EXP", "Returns Euler's number raised to a power.", *_real("exp({0})")),
     _function(
         "FLOOR",
@@ -259,7 +259,7 @@ FUNCTIONS: tuple[Function, ...] = (
     ),
     _function("PI", "Returns the number pi.", in_sql("() -> DOUBLE", "pi()")),
     _function("POWER", "Raises a number to a power.", *_real_pair("base", "exponent", "pow({0}, {1})")),
-    _function("RADIANS", "Converts degrees to radians.", *_real("{0} * 0.017453292519943295::DOUBLE")),
+    _function("RADIANS", "Converts degrees to radians.", *_real("({0} * 0.017453292519943295::DOUBLE)")),
     _function(
         "RANDOM", "Returns a random number from 0 to below 1.", in_sql("() -> DOUBLE", "random()", volatile=True)
     ),

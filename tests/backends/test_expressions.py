@@ -327,3 +327,20 @@ def test_expression_nested_in_itself_grows_with_its_depth_and_no_faster(
     one, deep = (batch.compiled(opening * n + inner + closing * n).sql for n in (1, 24))
 
     assert len(deep) < 100 * len(one)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("CASE WHEN 1 / 0 = 1 THEN 1 ELSE 2 END", RAISED),
+        ("CASE WHEN F THEN 1 WHEN CAST('x' AS INT) = 1 THEN 2 END", 1),
+        ("CASE WHEN JSON_ARRAY_CONTAINS('{', 'x') THEN A ELSE A END", RAISED),
+        ("CASE WHEN JSON_ARRAY_CONTAINS('[1]', 1) THEN ST->X ELSE 0 END", 5),
+        ("1 / DEGREES(CAST(0.5 AS DOUBLE)) < 1", True),
+        ("DATEADD(DAYS, 1, DATEADD(DAYS, 1, DAY))", datetime.date(2020, 2, 5)),
+        ("CAST(TIMEADD(HOURS, 1, CLOCK) AS STRING)", "05:05"),
+        ("CAST(FROM_DAYS(1) AS STRING)", "1970-01-02"),
+    ],
+)
+def test_expression_inside_another_keeps_its_value(batch: Batch, text: str, value: Any) -> None:
+    assert batch.evaluate(text)[0] == value

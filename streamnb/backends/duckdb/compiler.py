@@ -50,6 +50,15 @@ def _built(whole: Sql, parts: Sequence[Part], raises: bool = False) -> Part:
     return Part(whole, raises or any(p.can_raise for p in parts), any(p.volatile for p in parts))
 
 
+def _is_constant(typed: Typed) -> bool:
+    return not any(isinstance(part, t.TypedColumn | t.TypedParam) for part in t.walk(typed))
+
+
+def _known(typed: Typed) -> s.SqlType:
+    assert typed.type is not None
+    return typed.type
+
+
 class Compiler:
     """Writes one expression.
 
@@ -241,7 +250,16 @@ class Compiler:
     def _case(self, e: t.TypedCase) -> Part:
         whens = [(self.predicate(c), self.compile(r)) for c, r in e.whens]
         default = self.compile(e.default) if e.default is not None else Part(lit(None))
-        arms = [sql("WHEN {} THEN {}", c.sql, r.sql) for c, r in whens]
+        arms = []
+        for (condition, result), (typed, _) in zip(whens, e.whens, strict=True):
+            test = condition.sql
+            if condition.can_raise and not condition.volatile and _is_constant(typed):
+                # DuckDB computes the constant conditions of a CASE when it plans, and there no TRY() helps.
+                tried = sql("TRY(struct_pack(v := {}))", condition.sql)
+                failing = sql("list_extract(CAST('the condition of a CASE fails' AS {}[]), 1)", duck_type(_known(e)))
+                arms.append(sql("WHEN {} IS NULL THEN {}", tried, failing))
+                test = sql("struct_extract({}, 'v')", tried)
+            arms.append(sql("WHEN {} THEN {}", test, result.sql))
         whole = sql("(CASE {} ELSE {} END)", join(" ", arms), default.sql)
         return _built(whole, [*(p for pair in whens for p in pair), default])
 
