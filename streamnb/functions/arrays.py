@@ -90,7 +90,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _function(
         "ARRAY_CONTAINS",
         "Tells whether an array has an element.",
-        in_sql("(values ARRAY<T>, value T) -> BOOLEAN", "list_position({0}, {1}) IS NOT NULL"),
+        in_sql("(values ARRAY<T>, value T) -> BOOLEAN", "(list_position({0}, {1}) IS NOT NULL)"),
     ),
     _function(
         "ARRAY_DISTINCT",

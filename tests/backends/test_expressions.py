@@ -336,6 +336,7 @@ def test_expression_nested_in_itself_grows_with_its_depth_and_no_faster(
         ("CASE WHEN F THEN 1 WHEN CAST('x' AS INT) = 1 THEN 2 END", 1),
         ("CASE WHEN JSON_ARRAY_CONTAINS('{', 'x') THEN A ELSE A END", RAISED),
         ("CASE WHEN JSON_ARRAY_CONTAINS('[1]', 1) THEN ST->X ELSE 0 END", 5),
+        ("false = ARRAY_CONTAINS(A, 9)", True),
         ("1 / DEGREES(CAST(0.5 AS DOUBLE)) < 1", True),
         ("DATEADD(DAYS, 1, DATEADD(DAYS, 1, DAY))", datetime.date(2020, 2, 5)),
         ("CAST(TIMEADD(HOURS, 1, CLOCK) AS STRING)", "05:05"),
