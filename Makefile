@@ -43,6 +43,7 @@ format: $(READY) ## Rewrite the code in the project's format
 
 docs: $(READY) ## Write the generated reference pages
 	$(BIN)/python -m streamnb.config > docs/reference/settings.md
+	$(BIN)/python -m tests.conformance.reference
 
 # Works for Python 3.11 and newer on every platform. Made anew from the ranges in pyproject.toml; LOCK=--upgrade takes
 # newer versions, without it the versions that are locked now stay where they can.
