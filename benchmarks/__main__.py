@@ -1,9 +1,10 @@
-"""Run all benchmarks: ``python -m benchmarks``, or ``make bench``."""
+"""Run all benchmarks: ``python -m benchmarks``, or ``make bench``; options are those of the throughput."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-for module in ("benchmarks.decode", "benchmarks.throughput"):
-    subprocess.run([sys.executable, "-m", module, *sys.argv[1:]], check=True)
+for module in ("benchmarks.planning", "benchmarks.decode", "benchmarks.expressions"):
+    subprocess.run([sys.executable, "-m", module], check=True)
+subprocess.run([sys.executable, "-m", "benchmarks.throughput", *sys.argv[1:]], check=True)

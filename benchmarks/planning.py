@@ -1,0 +1,81 @@
+"""How long a statement takes until it runs: parse, plan and compile, in milliseconds, each the median of many rounds.
+
+Run ``python -m benchmarks.planning [rounds]``. The grammar is loaded before; what that takes is shown on its own.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import streamnb
+from streamnb.backends.duckdb.compile import compile_plan
+from streamnb.backends.duckdb.operator import Mode
+from streamnb.plan.sinks import plan_create_as
+from streamnb.sql import ast
+from streamnb.sql.parser import parse_statement
+
+T = TypeVar("T")
+ROUNDS = 200
+SOURCES = """
+CREATE STREAM ratings (rating_id BIGINT KEY, user_id INT, stars INT, route_id INT, rating_time BIGINT,
+  channel VARCHAR, message VARCHAR) WITH (KAFKA_TOPIC='ratings', VALUE_FORMAT='JSON', PARTITIONS=4);
+CREATE TABLE customers (id INT PRIMARY KEY, first_name VARCHAR, last_name VARCHAR, club_status VARCHAR)
+  WITH (KAFKA_TOPIC='customers', VALUE_FORMAT='JSON', PARTITIONS=4);
+"""
+STATEMENTS = {
+    "filter: 6 columns, 1 condition": """
+        CREATE STREAM poor AS SELECT rating_id, user_id, stars, channel, UCASE(message) AS message, stars * 20 AS score
+          FROM ratings WHERE stars < 3 AND channel LIKE '%web%' EMIT CHANGES""",
+    "join: stream and table, 7 columns": """
+        CREATE STREAM rated AS SELECT r.user_id, r.rating_id, r.stars, r.channel, r.message, c.club_status,
+            c.first_name || ' ' || c.last_name AS name
+          FROM ratings r LEFT JOIN customers c ON r.user_id = c.id
+          WHERE CASE WHEN r.stars < 3 THEN 'poor' ELSE 'good' END = 'poor' EMIT CHANGES""",
+    "window: 3 aggregates, HAVING": """
+        CREATE TABLE by_channel AS SELECT channel, COUNT(*) AS n, AVG(stars) AS mean, MAX(rating_time) AS last
+          FROM ratings WINDOW TUMBLING (SIZE 1 MINUTE, GRACE PERIOD 10 SECONDS)
+          WHERE stars IS NOT NULL GROUP BY channel HAVING COUNT(*) > 2 EMIT CHANGES""",
+}
+
+
+def timed(times: list[float], action: Callable[[], T]) -> T:
+    """Do something and note how many milliseconds it took."""
+    began = time.perf_counter()
+    result = action()
+    times.append((time.perf_counter() - began) * 1e3)
+    return result
+
+
+def measure(workspace: streamnb.Workspace, text: str, rounds: int) -> dict[str, float]:
+    """Take a statement through all phases; returns the medians in milliseconds."""
+    catalog, env = workspace.pipeline.catalog, workspace.pipeline.env()
+    times: dict[str, list[float]] = {"parse": [], "plan": [], "compile": []}
+    for _ in range(rounds):
+        statement = timed(times["parse"], lambda: parse_statement(text))
+        assert isinstance(statement, ast.CreateAs)
+        planned = timed(times["plan"], lambda s=statement: plan_create_as(s, catalog, env, text))
+        timed(times["compile"], lambda p=planned: compile_plan(p.query.root, "benchmark", Mode.LAST, durable=False))
+    return {phase: statistics.median(taken) for phase, taken in times.items()}
+
+
+def main() -> None:
+    """Run the benchmark."""
+    rounds = int(sys.argv[1]) if sys.argv[1:] else ROUNDS
+    loading: list[float] = []
+    timed(loading, lambda: parse_statement("SHOW STREAMS"))
+    print(f"loading the grammar, once: {loading[0]:.0f} ms")
+    with streamnb.connect("memory://") as workspace:
+        workspace.execute(SOURCES)
+        print(f"{'CREATE ... AS SELECT, median ms':<38} {'parse':>8} {'plan':>8} {'compile':>8} {'sum':>8}")
+        for name, text in STATEMENTS.items():
+            medians = measure(workspace, text, rounds)
+            shown = " ".join(f"{ms:8.2f}" for ms in (*medians.values(), sum(medians.values())))
+            print(f"{name:<38} {shown}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
