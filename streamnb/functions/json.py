@@ -81,7 +81,8 @@ def _array_length(text: str) -> int | None:
 
 
 def _array_length_in_duckdb(call: Call) -> Sql | None:
-    known = "CASE WHEN json_type({0}) = 'ARRAY' THEN json_array_length({0})::INTEGER END"
+    # DuckDB looks at constants while planning, whichever way the CASE around goes: hence TRY.
+    known = "CASE WHEN TRY(json_type({0})) = 'ARRAY' THEN json_array_length({0})::INTEGER END"
     template = f"CASE WHEN {{0}} IS NULL THEN NULL WHEN json_valid({{0}}) THEN {known} ELSE {call.python} END"
     return fill(template, call.pieces())
 

@@ -337,6 +337,8 @@ def test_expression_nested_in_itself_grows_with_its_depth_and_no_faster(
         ("CASE WHEN JSON_ARRAY_CONTAINS('{', 'x') THEN A ELSE A END", RAISED),
         ("CASE WHEN JSON_ARRAY_CONTAINS('[1]', 1) THEN ST->X ELSE 0 END", 5),
         ("false = ARRAY_CONTAINS(A, 9)", True),
+        ("1 + JSON_ARRAY_LENGTH('{')", RAISED),
+        ("1 + JSON_ARRAY_LENGTH('[1, 2]')", 3),
         ("1 / DEGREES(CAST(0.5 AS DOUBLE)) < 1", True),
         ("DATEADD(DAYS, 1, DATEADD(DAYS, 1, DAY))", datetime.date(2020, 2, 5)),
         ("CAST(TIMEADD(HOURS, 1, CLOCK) AS STRING)", "05:05"),
