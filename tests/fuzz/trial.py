@@ -40,6 +40,8 @@ __all__ = ["SECONDS_MAX", "Trials", "draw"]
 
 T = TypeVar("T")
 SECONDS_MAX = 1.0
+"""What a statement may take; a text of megabytes may take as much for every ``LONG`` characters."""
+LONG = 100_000
 DEEP = 400
 """Only a longer text can be nested too deeply."""
 _EXECUTED = 0.02
@@ -110,12 +112,13 @@ class Trials:
         self.counts["drawn"] += 1
         if self._is_spoilt:
             self._open()
+        seconds_max = SECONDS_MAX * max(1.0, len(text) / LONG)
         for left in (2, 1, 0):
             self._rng.seed(seed)
             began = time.process_time()
             self._try(text)
             seconds = time.process_time() - began
-            if seconds < SECONDS_MAX or self._is_spoilt:
+            if seconds < seconds_max or self._is_spoilt:
                 break
             assert left, f"the statement took {seconds:.1f} s"
         self.slowest = max(self.slowest, (seconds, text))
