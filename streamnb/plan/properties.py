@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from streamnb.catalog import closest
 from streamnb.errors import KsqlStatementError, ParseFailedError, Span
+from streamnb.log.base import CLEANUPS, Cleanup
 from streamnb.sql import ast
 
 __all__ = ["Properties"]
@@ -112,6 +113,24 @@ class Properties:
                 f"Configuration {name} is invalid: {problem}", span=self.span(name), hint="write it as '30 SECONDS'."
             )
         return int(parts[0]) * _UNITS[parts[1]]
+
+    def retention_ms(self) -> int | None:
+        """Read RETENTION_MS; None for -1, which keeps records for ever. Raises: KsqlStatementError."""
+        value = self.integer("RETENTION_MS")
+        return None if value is None or value < 0 else value
+
+    def cleanup(self) -> Cleanup:
+        """Read CLEANUP_POLICY, ``delete`` where it is not given. Raises: KsqlStatementError when it is none."""
+        text = (self.text("CLEANUP_POLICY") or "delete").lower().replace(" ", "")
+        found = next((c for c in CLEANUPS if set(c.split(",")) == set(text.split(","))), None)
+        if found is None:
+            raise KsqlStatementError(
+                f"Invalid value {text} for configuration CLEANUP_POLICY: must be one of {', '.join(CLEANUPS)}",
+                summary=f"there is no cleanup policy {text}",
+                hint=f"write one of {', '.join(map(repr, CLEANUPS))}.",
+                span=self.span("CLEANUP_POLICY"),
+            )
+        return found
 
     def delimiter(self, name: str) -> str | None:
         """Read a delimiter: one character, or SPACE or TAB. Raises: KsqlStatementError for anything else."""

@@ -106,16 +106,16 @@ def plan_insert_select(statement: ast.InsertInto, catalog: Catalog, env: Env) ->
             f"Source `{statement.target}` does not exist.",
             summary=f"stream {statement.target} does not exist",
             hint=f"streams here: {', '.join(s.name for s in catalog.streams()) or 'none yet'}.",
-            span=statement.span,
+            span=statement.at,
         )
     if target.is_table:
         raise KsqlStatementError(
-            f"INSERT INTO can only be used to insert into a stream. {target.name} is a table.", span=statement.span
+            f"INSERT INTO can only be used to insert into a stream. {target.name} is a table.", span=statement.at
         )
     if target.read_only:
-        raise KsqlError(f"Cannot insert into read-only stream: {target.name}", span=statement.span)
+        raise KsqlError(f"Cannot insert into read-only stream: {target.name}", span=statement.at)
     if target.schema.headers:
-        raise KsqlError(f"Cannot insert into {target.name} because it has header columns", span=statement.span)
+        raise KsqlError(f"Cannot insert into {target.name} because it has header columns", span=statement.at)
     plan = plan_query(statement.query, QueryContext(catalog, env, "INSERT", statement.target))
     return PersistentPlan(_fit(plan, target), target)
 

@@ -30,7 +30,7 @@ def plan_source(statement: ast.CreateSource, env: Env, text: str) -> DataSource:
             "Tables require a PRIMARY KEY. Please define the PRIMARY KEY.",
             summary=f"table {statement.name} has no PRIMARY KEY",
             hint="declare one column as PRIMARY KEY, as in (ID INT PRIMARY KEY, ...).",
-            span=statement.span,
+            span=statement.at,
         )
     topic = properties.text("KAFKA_TOPIC")
     if topic is None:
@@ -38,7 +38,7 @@ def plan_source(statement: ast.CreateSource, env: Env, text: str) -> DataSource:
             'Missing required property "KAFKA_TOPIC" which has no default value.',
             summary="the WITH clause has no KAFKA_TOPIC",
             hint="add KAFKA_TOPIC='...' to the WITH clause.",
-            span=statement.span,
+            span=statement.at,
         )
     keys = key_format(schema.key, properties, env.config)
     values = value_format(schema.value, properties, env.config)

@@ -34,9 +34,12 @@ _KNOWN_ELSEWHERE = {
     "DROP TOPIC": "a topic is deleted with its source: DROP STREAM name DELETE TOPIC",
     "DESCRIBE TOPIC": "PRINT 'topic' FROM BEGINNING shows what is in a topic",
     "EXPORT": "the statements of a session are its script: keep them in a file",
-    "LOAD": "RUN SCRIPT 'file' of the shell runs a file of statements",
+    "LOAD": "RUN SCRIPT 'file' runs a file of statements",
     "UPDATE": "rows are changed by inserting a new one with the same key: INSERT INTO ... VALUES",
-    "RUN": "RUN SCRIPT is a command of the shell and of the test tool",
+    "ASSERT VALUES": "ASSERT VALUES is for test files: streamnb test FILE.sql runs them",
+    "ASSERT NULL": "ASSERT NULL VALUES is for test files: streamnb test FILE.sql runs them",
+    "ASSERT STREAM": "ASSERT STREAM is for test files: streamnb test FILE.sql runs them. DESCRIBE shows a stream",
+    "ASSERT TABLE": "ASSERT TABLE is for test files: streamnb test FILE.sql runs them. DESCRIBE shows a table",
     "SELECT DISTINCT": "distinct rows are those of GROUP BY",
 }
 # Reserved words that nobody means as a name.

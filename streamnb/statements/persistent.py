@@ -47,7 +47,14 @@ def create_as(
     id_ = stored.query_id if stored is not None else old.info.id if old is not None else None
     if id_ is None:
         id_ = f"{prefix}_{sink.name}_{pipeline.engine.checkpoint.next_number('query')}"
-    topic = pipeline.ensure_topic(sink.topic, None if stored is not None else sink.partitions, sink.replicas)
+    settings = Properties(statement.properties, "sink")
+    topic = pipeline.ensure_topic(
+        sink.topic,
+        None if stored is not None else sink.partitions,
+        sink.replicas,
+        retention_ms=settings.retention_ms(),
+        cleanup=settings.cleanup(),
+    )
     if stored is not None and stored.status == "TERMINATED":
         pipeline.catalog.put(replace(sink, partitions=topic.partitions))
         return f"Query {id_} stays terminated", id_
@@ -153,6 +160,6 @@ def _named(pipeline: Pipeline, statement: ast.QueryControl) -> Sequence[str]:
             f"Unknown queryId: {statement.query_id}",
             summary=f"query {statement.query_id} does not exist",
             hint=(f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}.",
-            span=statement.span,
+            span=statement.at,
         )
     return [wanted]

@@ -9,6 +9,7 @@ from streamnb.catalog import DataSource
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.plan.expressions import resolve_type
 from streamnb.plan.formats import check_value_columns
+from streamnb.plan.properties import Properties
 from streamnb.plan.sources import declared_schema, plan_source
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
@@ -40,11 +41,18 @@ def create_source(
     if existing is not None:
         check_upgrade(existing, source)
     declared = next((p for p in statement.properties if p.name.upper() == "PARTITIONS"), None)
+    settings = Properties(statement.properties, "source")
     try:
-        topic = pipeline.ensure_topic(source.topic, source.partitions if declared and not replay else None, None)
+        topic = pipeline.ensure_topic(
+            source.topic,
+            source.partitions if declared and not replay else None,
+            settings.integer("REPLICAS"),
+            retention_ms=settings.retention_ms(),
+            cleanup=settings.cleanup(),
+        )
     except KsqlError as error:
         named = next((p for p in statement.properties if p.name.upper() == "KAFKA_TOPIC"), None)
-        error.span = named.span if named is not None else statement.span
+        error.span = named.span if named is not None else statement.at
         raise
     if declared is not None and not replay and topic.partitions != source.partitions:
         raise KsqlError(
@@ -67,24 +75,24 @@ def alter_source(pipeline: Pipeline, statement: ast.AlterSource) -> str:
             f"Source {statement.name} does not exist.",
             summary=f"{kind} {statement.name} does not exist",
             hint="SHOW STREAMS; and SHOW TABLES; list what there is.",
-            span=statement.span,
+            span=statement.at,
         )
     if source.kind != statement.kind:
         raise KsqlError(
             f"Incompatible data source type is {source.kind}, but statement was ALTER {statement.kind}",
             hint=f"write ALTER {source.kind} {source.name} ...",
-            span=statement.span,
+            span=statement.at,
         )
     if source.read_only:
         raise KsqlError(
             f"Cannot alter {kind} '{source.name}': ALTER operations are not supported on source {kind}s.",
-            span=statement.span,
+            span=statement.at,
         )
     if source.query_id is not None:
         raise KsqlError(
             "ALTER command is not supported for CREATE ... AS statements.",
             hint=f"write CREATE OR REPLACE {statement.kind} {source.name} AS SELECT ...",
-            span=statement.span,
+            span=statement.at,
         )
     added = declared_schema(statement.kind, statement.columns, pipeline.env()).value
     schema = replace(source.schema, value=(*source.schema.value, *added))
@@ -92,7 +100,7 @@ def alter_source(pipeline: Pipeline, statement: ast.AlterSource) -> str:
     if repeated:
         raise KsqlStatementError(
             f"Cannot add column `{repeated[0]}` to schema. A column with the same name already exists.",
-            span=statement.span,
+            span=statement.at,
         )
     check_value_columns(source.value_format.name, schema.value)
     pipeline.catalog.put(replace(source, schema=schema))
@@ -159,7 +167,7 @@ def drop_source(pipeline: Pipeline, statement: ast.DropSource) -> str:
             f"{kind} {statement.name} does not exist",
             summary=f"{statement.kind.lower()} {statement.name} does not exist",
             hint="SHOW STREAMS; and SHOW TABLES; list what there is.",
-            span=statement.span,
+            span=statement.at,
         )
     if source.kind != statement.kind:
         raise KsqlError(

@@ -39,7 +39,7 @@ def print_topic(pipeline: Pipeline, statement: ast.PrintTopic, text: str) -> Row
             "Topic names are case-sensitive.",
             summary=f"topic {statement.topic} does not exist",
             hint=f"topics here: {known or 'none yet'}; their names are case sensitive.",
-            span=statement.span,
+            span=statement.at,
         )
     store = pipeline.engine.call(pipeline.store.cursor)
     try:

@@ -1,0 +1,81 @@
+"""EXPLAIN: the plan of a statement or of a running query, with the DuckDB statements of one micro-batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamnb.backends.duckdb.compile import compile_plan
+from streamnb.backends.duckdb.operator import Mode, Repeat
+from streamnb.catalog import closest
+from streamnb.errors import KsqlError
+from streamnb.plan.clauses import QueryContext
+from streamnb.plan.explain import explain
+from streamnb.plan.query import plan_query
+from streamnb.results import Rows
+from streamnb.schema import STRING
+from streamnb.sql import ast
+from streamnb.sql.parser import parse_statement
+from streamnb.statements.pipeline import Pipeline
+
+__all__ = ["explain_statement"]
+
+
+def explain_statement(pipeline: Pipeline, statement: ast.Explain, text: str) -> Rows:
+    """Draw the plan of a statement or of a running query, with the DuckDB statements of one micro-batch."""
+    query = _explained(pipeline, statement)
+    plan = plan_query(query, QueryContext(pipeline.catalog, pipeline.env(), _kind(pipeline, statement), "EXPLAINED"))
+    program = compile_plan(plan.root, "EXPLAINED", Mode.LAST, durable=False)
+    rows: list[tuple[Any, ...]] = [("plan", line) for line in explain(plan)]
+    for i, step in enumerate(program.statements, start=1):
+        rows.append((f"duckdb {i}", step.first if isinstance(step, Repeat) else step))
+    return Rows(text, (("Part", STRING), ("Text", STRING)), rows, "Plan")
+
+
+def _explained(pipeline: Pipeline, statement: ast.Explain) -> ast.Query:
+    inner = statement.statement
+    if statement.query_id is not None:
+        ids = {q.upper(): info for q, info in pipeline.catalog.queries.items()}
+        info = ids.get(statement.query_id.upper())
+        if info is None:
+            raise KsqlError(
+                f"Query with id:{statement.query_id} does not exist, use SHOW QUERIES to view the full set of queries.",
+                summary=f"query {statement.query_id} does not exist",
+                hint=_known(pipeline, statement.query_id),
+                span=statement.at,
+            )
+        inner = parse_statement(info.statement)
+    if isinstance(inner, ast.Select | ast.CreateAs | ast.InsertInto):
+        return inner.query
+    raise KsqlError(
+        "The provided statement does not run a ksql query",
+        summary="only a query has a plan",
+        hint="explain a SELECT, a CREATE ... AS SELECT, an INSERT INTO ... SELECT, or the id of a running query.",
+        span=inner.span if inner is not None else None,
+    )
+
+
+def _known(pipeline: Pipeline, query_id: str) -> str:
+    """Suggest what was meant: a query of a similar id, or the query that writes a source of this name."""
+    source = pipeline.catalog.get(query_id)
+    if source is not None:
+        written = source.query_id or next(
+            (q.id for q in pipeline.catalog.queries.values() if q.sink == source.name), None
+        )
+        return f"{query_id} is a {source.kind.lower()}: " + (
+            f"EXPLAIN {written}; explains the query that writes it." if written else f"DESCRIBE {query_id}; shows it."
+        )
+    queries = pipeline.catalog.queries
+    near = closest(query_id, queries)
+    return (f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}."
+
+
+def _kind(pipeline: Pipeline, statement: ast.Explain) -> str:
+    inner = statement.statement
+    if isinstance(inner, ast.Select):
+        return "PUSH"
+    if isinstance(inner, ast.CreateAs):
+        return inner.kind
+    info = next(
+        (i for q, i in pipeline.catalog.queries.items() if q.upper() == (statement.query_id or "").upper()), None
+    )
+    return {"CTAS": "TABLE", "CSAS": "STREAM"}.get(info.kind if info else "", "INSERT")
