@@ -47,7 +47,7 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
         check_aliases(query)
     _check_clauses(query, relation, context)
     if query.where is not None:
-        predicate = type_predicate(query.where, relation, "WHERE", context.env)
+        predicate = type_predicate(query.where, relation, "WHERE", context.env, of_pull=context.kind == "PULL")
         node = relation.node
         filtered = Filter(node.keys, node.values, node.windowed, node.is_table, node, predicate)
         relation = replace(relation, node=filtered)

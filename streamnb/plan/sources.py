@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from streamnb.catalog import DataSource, KeyWindow, TimestampColumn
+from streamnb.catalog import DataSource, KeyWindow, TimestampColumn, closest
 from streamnb.errors import KsqlError, KsqlStatementError, ParseFailedError
 from streamnb.plan.expressions import Env, resolve_type
 from streamnb.plan.formats import key_format, value_format
@@ -12,7 +12,7 @@ from streamnb.plan.properties import Properties
 from streamnb.schema import BIGINT, BYTES, HEADERS_TYPE, STRING, TIMESTAMP, Column, HeaderColumn, Schema
 from streamnb.sql import ast
 
-__all__ = ["RESERVED_COLUMNS", "declared_schema", "plan_source", "timestamp_column"]
+__all__ = ["RESERVED_COLUMNS", "declared_schema", "plan_source", "timestamp_column", "timestamp_name"]
 
 RESERVED_COLUMNS = ("ROWTIME", "ROWPARTITION", "ROWOFFSET", "WINDOWSTART", "WINDOWEND")
 
@@ -125,21 +125,30 @@ def _check_duplicates(schema: Schema) -> None:
         seen.add(column.name)
 
 
-def timestamp_column(properties: Properties, schema: Schema) -> TimestampColumn | None:
-    """Read the TIMESTAMP property and check its column. Raises: KsqlError."""
+def timestamp_name(properties: Properties, columns: Sequence[str]) -> str | None:
+    """Read which column gives the time. Raises: KsqlError when it is none of those there are."""
     name = properties.text("TIMESTAMP")
-    pattern = properties.text("TIMESTAMP_FORMAT")
     if name is None:
         return None
     name = name.removeprefix("`").removesuffix("`") if name.startswith("`") else name.upper()
-    column = schema.find(name)
-    if column is None:
+    if name not in columns:
+        near = closest(name, columns)
         raise KsqlError(
             f"The TIMESTAMP column set in the WITH clause does not exist in the schema: '{name}'",
             summary=f"TIMESTAMP names no column: {name}",
-            hint=f"columns: {', '.join(c.name for c in schema.columns())}.",
+            hint=(f"did you mean {near}? " if near else "") + f"columns: {', '.join(columns)}.",
             span=properties.span("TIMESTAMP"),
         )
+    return name
+
+
+def timestamp_column(properties: Properties, schema: Schema) -> TimestampColumn | None:
+    """Read the TIMESTAMP property and check its column. Raises: KsqlError."""
+    name = timestamp_name(properties, [c.name for c in schema.columns()])
+    pattern = properties.text("TIMESTAMP_FORMAT")
+    column = schema.find(name) if name is not None else None
+    if name is None or column is None:
+        return None
     fits = column.type in (BIGINT, TIMESTAMP) if pattern is None else column.type == STRING
     if not fits:
         raise KsqlError(

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode
+from streamnb.backends.duckdb.stateless import is_filter_state
 from streamnb.catalog import DataSource, QueryInfo, closest
 from streamnb.duck import duck_type, ident, sql
 from streamnb.engine.engine import PersistentQuery
@@ -21,7 +22,7 @@ from streamnb.sql.parser import parse_statement
 from streamnb.statements.journal import Entry
 from streamnb.statements.pipeline import Pipeline
 from streamnb.statements.sources import check_replaceable, check_upgrade, end_query
-from streamnb.statements.upgrades import check_same_state
+from streamnb.statements.upgrades import check_same_columns, check_same_state, table_filters
 
 __all__ = ["control_query", "create_as", "insert_select"]
 
@@ -58,7 +59,7 @@ def create_as(
     if stored is not None and stored.status == "TERMINATED":
         pipeline.catalog.put(replace(sink, partitions=topic.partitions))
         return f"Query {id_} stays terminated", id_
-    place = _take_over(pipeline, old, planned.query) if old is not None else None
+    place = _take_over(pipeline, old, statement.query, planned.query) if old is not None else None
     sink = replace(sink, partitions=topic.partitions, query_id=id_)
     _start(pipeline, id_, prefix, planned.query, sink, text, properties, place)
     if stored is not None and stored.status == "PAUSED":
@@ -66,7 +67,7 @@ def create_as(
     return f"Created query with ID {id_}", id_
 
 
-def _take_over(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> Place | None:
+def _take_over(pipeline: Pipeline, old: PersistentQuery, query: ast.Query, plan: QueryPlan) -> Place | None:
     """Let a new query go on where the one that it replaces stands, with the state that one has built up.
 
     Raises: KsqlStatementError when the old state means nothing to the new query.
@@ -74,7 +75,12 @@ def _take_over(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> Pla
     before = parse_statement(old.info.statement)
     assert isinstance(before, ast.CreateAs)
     planned = plan_create_as(before, pipeline.catalog, pipeline.env(), old.info.statement)
+    check_same_columns(before.query, query)
     check_same_state(planned.query.root, plan.root)
+    if table_filters(planned.query.root) != table_filters(plan.root):
+        for table in old.task.program.tables:
+            if is_filter_state(table):
+                pipeline.store.execute(table.drop())
     added = plan.value_columns[len(planned.query.value_columns) :]
     if old.sink.table is not None:
         for i, column in enumerate(added, start=len(planned.query.value_columns)):
