@@ -77,6 +77,7 @@ def type_predicate(
             f"Type error in {clause} expression: Should evaluate to boolean but is {format_expression(expression)} "
             f"({typed.type}) instead.",
             summary=f"the {clause} expression is no condition but {typed.type}",
+            hint="compare it with something: = 1, IS NOT NULL, ...",
             span=expression.span,
         )
     return typed

@@ -19,7 +19,7 @@ from streamnb.plan.typed import (
     TypedStruct,
 )
 from streamnb.plan.types import type_name
-from streamnb.schema import Array, Field, Map, Struct
+from streamnb.schema import STRING, Array, Field, Map, Struct
 
 __all__ = ["array", "field", "map_", "struct", "subscript"]
 
@@ -97,6 +97,7 @@ def field(base: Typed, name: str, text: str) -> Typed:
         raise KsqlStatementError(
             f"Expected STRUCT type, got: {type_name(base.type)}",
             summary=f"{text} is of type {type_name(base.type)}, and only a STRUCT has fields",
+            hint="a text of JSON is read by EXTRACTJSONFIELD(text, '$.field')." if base.type == STRING else None,
         )
     found = base.type.field(name)
     if found is None:

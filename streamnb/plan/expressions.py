@@ -11,10 +11,12 @@ from typing import Any
 
 from streamnb import schema as s
 from streamnb.errors import KsqlError, KsqlFunctionError, KsqlStatementError
+from streamnb.functions.aggregate import is_aggregate
 from streamnb.functions.registry import ArgType, LambdaArg, Resolved, UnitArg
 from streamnb.plan import constructors
 from streamnb.plan.coercion import coerce, coerce_all, convert
 from streamnb.plan.comparison import align, datetime_operands
+from streamnb.plan.elsewhere import function_advice
 from streamnb.plan.env import Env, resolve_type
 from streamnb.plan.labels import expression_text
 from streamnb.plan.scope import ColumnScope, EmptyScope, Scope, ScopeEntry
@@ -289,7 +291,15 @@ class Typer:
         args = [a for a in e.args if not isinstance(a, ast.Star)]
         typed: list[Typed | None] = [None if isinstance(a, ast.Lambda) else self.type(a) for a in args]
         given = [_argument(a, t) for a, t in zip(args, typed, strict=True)]
-        function = self._env.registry.resolve(e.name, given)
+        try:
+            function = self._env.registry.resolve(e.name, given)
+        except KsqlFunctionError as error:
+            if is_aggregate(e.name):
+                error.summary = f"{e.name} is an aggregate, which cannot be used here"
+                error.hint = "aggregates stand in SELECT and in HAVING, as in HAVING COUNT(*) > 3"
+            elif "does not exist" in (error.summary or ""):
+                error.hint = function_advice(e.name) or error.hint
+            raise
         if any(isinstance(a, ast.Lambda) for a in args):
             for i, argument in enumerate(args):
                 if isinstance(argument, ast.Lambda):

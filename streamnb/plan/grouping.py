@@ -264,6 +264,8 @@ def window_spec(window: ast.Window, *, final: bool) -> WindowSpec:
         raise KsqlStatementError(
             f"Window advancement interval should be more than zero and less than window duration which is {size} ms, "
             f"and given advancement interval is: {advance} ms",
+            summary="windows that advance by more than their size leave records out",
+            hint="ADVANCE BY is above 0 and at most SIZE.",
             span=window.span,
         )
     return WindowSpec(window.kind, size, advance, grace, retention)

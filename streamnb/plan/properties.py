@@ -28,6 +28,13 @@ _UNITS = {
 }  # fmt: skip
 
 
+def _advice(name: str, clause: str) -> str:
+    if name == "KEY" and clause != "insert":
+        return "the key is declared with the columns: ID INT KEY in a stream, ID INT PRIMARY KEY in a table."
+    near = closest(name, _ALLOWED[clause])
+    return f"did you mean {near}?" if near else f"known here: {', '.join(sorted(_ALLOWED[clause]))}."
+
+
 class Properties:
     """The properties of one WITH clause, read by name."""
 
@@ -40,11 +47,10 @@ class Properties:
         for prop in properties:
             name = prop.name.upper()
             if name not in _ALLOWED[clause]:
-                near = closest(name, _ALLOWED[clause])
                 raise KsqlStatementError(
                     f"Failed to prepare statement: Invalid config variable(s) in the WITH clause: {name}",
                     summary=f"no property {name} in this WITH clause",
-                    hint=f"did you mean {near}?" if near else f"known here: {', '.join(sorted(_ALLOWED[clause]))}.",
+                    hint=_advice(name, clause),
                     span=prop.span,
                 )
             self._values[name] = prop
@@ -80,7 +86,21 @@ class Properties:
             return int(text)
         except ValueError:
             message = f"Invalid value {text} for configuration {name}: Not a number of type INT"
-            raise self._invalid(name, message) from None
+            raise KsqlStatementError(
+                message, summary=f"{name} is no whole number", hint=f"write {name}=1, say.", span=self.span(name)
+            ) from None
+
+    def count(self, name: str) -> int | None:
+        """Read a whole number of at least 1. Raises: KsqlStatementError when the value is none."""
+        value = self.integer(name)
+        if value is not None and value < 1:
+            raise KsqlStatementError(
+                f"Invalid value {value} for configuration {name}: Value must be at least 1",
+                summary=f"{name} cannot be {value}",
+                hint=f"write {name}=1, or more.",
+                span=self.span(name),
+            )
+        return value
 
     def boolean(self, name: str) -> bool | None:
         """Read TRUE or FALSE. Raises: KsqlStatementError when the value is neither."""

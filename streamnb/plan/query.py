@@ -28,6 +28,7 @@ from streamnb.plan.tablefunctions import plan_table_functions, table_calls
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType
 from streamnb.sql import ast
+from streamnb.sql.printer import format_expression
 
 __all__ = ["plan_query"]
 
@@ -42,6 +43,24 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
 
     Raises: KsqlStatementError and its kin, with ksqlDB's wording and the span of the place.
     """
+    try:
+        return _plan(query, context)
+    except UnresolvedColumnError as error:
+        error.hint = _alias_advice(query, error) or error.hint
+        raise
+
+
+def _alias_advice(query: ast.Query, error: UnresolvedColumnError) -> str | None:
+    """Tell that a name which is no column is that of a result, which only comes to be after the other clauses."""
+    parts = [p for p in (query.where, query.having, *query.group_by, *query.partition_by) if p is not None]
+    missing = next((r.name for part in parts for r in column_refs(part) if r.span == error.span), None)
+    named = next((i for i in query.items if isinstance(i, ast.SelectItem) and i.alias == missing and missing), None)
+    if named is None:
+        return None
+    return f"{missing} names a result; other clauses write what it is: {format_expression(named.expression)}"
+
+
+def _plan(query: ast.Query, context: QueryContext) -> QueryPlan:
     relation = plan_from(query, context.catalog, context.env)
     if context.persistent:
         check_aliases(query)

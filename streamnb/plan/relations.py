@@ -94,8 +94,8 @@ class Relation:
         return UnresolvedColumnError(
             f"{clause} column '{shown}' cannot be resolved.{extra}",
             summary=f"column {shown} is not in {where}",
-            hint=(f"did you mean {near}? " if near else "") + f"{owner or 'They'} {'has' if owner else 'have'} "
-            f"{', '.join(known)}.",
+            hint=(f"did you mean {near}? " if near else _as_text(ref))
+            + f"{owner or 'They'} {'has' if owner else 'have'} {', '.join(known)}.",
             span=ref.span,
         )
 
@@ -113,6 +113,11 @@ class Relation:
     def is_table(self) -> bool:
         """Tell whether the relation is a table's changelog."""
         return self.node.is_table
+
+
+def _as_text(ref: ast.ColumnRef) -> str:
+    """Guess that a name which is like no column was meant as a text."""
+    return f"a text is written '{ref.name}'. " if ref.source is None else ""
 
 
 def _unknown_source(name: str, aliases: Sequence[str], span: Span) -> KsqlStatementError:

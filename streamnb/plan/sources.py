@@ -9,7 +9,7 @@ from streamnb.errors import KsqlError, KsqlStatementError, ParseFailedError
 from streamnb.plan.expressions import Env, resolve_type
 from streamnb.plan.formats import key_format, value_format
 from streamnb.plan.properties import Properties
-from streamnb.schema import BIGINT, BYTES, HEADERS_TYPE, STRING, TIMESTAMP, Column, HeaderColumn, Schema
+from streamnb.schema import BIGINT, BYTES, HEADERS_TYPE, STRING, TIMESTAMP, Column, HeaderColumn, Schema, SqlType
 from streamnb.sql import ast
 
 __all__ = ["RESERVED_COLUMNS", "declared_schema", "plan_source", "timestamp_column", "timestamp_name"]
@@ -54,8 +54,8 @@ def plan_source(statement: ast.CreateSource, env: Env, text: str) -> DataSource:
         topic=topic,
         key_format=keys,
         value_format=values,
-        partitions=properties.integer("PARTITIONS") or 1,
-        replicas=properties.integer("REPLICAS") or 1,
+        partitions=properties.count("PARTITIONS") or 1,
+        replicas=properties.count("REPLICAS") or 1,
         timestamp=timestamp_column(properties, schema),
         window=_key_window(properties, schema),
         read_only=statement.is_source,
@@ -74,7 +74,7 @@ def declared_schema(kind: str, columns: tuple[ast.ColumnDef, ...], env: Env) -> 
                 f"'{column.name}' is a reserved column name. You cannot use it as a name for a column.",
                 span=column.span,
             )
-        type_ = resolve_type(column.type, env)
+        type_ = _declared_type(column, env)
         if column.constraint == "HEADERS":
             _check_header_type(column, type_)
             _check_header_once(column, headers)
@@ -85,8 +85,16 @@ def declared_schema(kind: str, columns: tuple[ast.ColumnDef, ...], env: Env) -> 
             _check_key_word(kind, column)
             key.append(Column(column.name, type_))
     schema = Schema(tuple(key), tuple(value), tuple(headers))
-    _check_duplicates(schema)
+    _check_duplicates(columns)
     return schema
+
+
+def _declared_type(column: ast.ColumnDef, env: Env) -> SqlType:
+    try:
+        return resolve_type(column.type, env)
+    except KsqlStatementError as error:
+        error.span = column.span
+        raise
 
 
 def _check_key_word(kind: str, column: ast.ColumnDef) -> None:
@@ -117,11 +125,16 @@ def _check_header_once(column: ast.ColumnDef, before: Sequence[HeaderColumn]) ->
         raise KsqlStatementError(f"Schema already contains a HEADER('{column.header_key}') column.", span=column.span)
 
 
-def _check_duplicates(schema: Schema) -> None:
+def _check_duplicates(columns: Sequence[ast.ColumnDef]) -> None:
     seen: set[str] = set()
-    for column in schema.columns():
+    for column in columns:
         if column.name in seen:
-            raise KsqlStatementError(f"Duplicate column names: {column.name}")
+            raise KsqlStatementError(
+                f"Duplicate column names: {column.name}",
+                summary=f"column {column.name} is declared twice",
+                hint="give one of them another name.",
+                span=column.span,
+            )
         seen.add(column.name)
 
 

@@ -289,6 +289,7 @@ def _check_row(meta: Meta, columns: tuple[Token, ...] | None, values: tuple[Any,
         raise BuildError(
             f"Expected number columns and values to match: {len(columns)}, {len(values)}",
             summary=f"{len(columns)} columns are named but {len(values)} values are given",
+            hint="give one value for each column.",
             span=span_of(meta),
         )
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode, Repeat
-from streamnb.catalog import closest
 from streamnb.errors import KsqlError
 from streamnb.plan.clauses import QueryContext
 from streamnb.plan.explain import explain
@@ -15,6 +14,7 @@ from streamnb.results import Rows
 from streamnb.schema import STRING
 from streamnb.sql import ast
 from streamnb.sql.parser import parse_statement
+from streamnb.statements.persistent import query_advice
 from streamnb.statements.pipeline import Pipeline
 
 __all__ = ["explain_statement"]
@@ -40,7 +40,7 @@ def _explained(pipeline: Pipeline, statement: ast.Explain) -> ast.Query:
             raise KsqlError(
                 f"Query with id:{statement.query_id} does not exist, use SHOW QUERIES to view the full set of queries.",
                 summary=f"query {statement.query_id} does not exist",
-                hint=_known(pipeline, statement.query_id),
+                hint=query_advice(pipeline, statement.query_id),
                 span=statement.at,
             )
         inner = parse_statement(info.statement)
@@ -52,21 +52,6 @@ def _explained(pipeline: Pipeline, statement: ast.Explain) -> ast.Query:
         hint="explain a SELECT, a CREATE ... AS SELECT, an INSERT INTO ... SELECT, or the id of a running query.",
         span=inner.span if inner is not None else None,
     )
-
-
-def _known(pipeline: Pipeline, query_id: str) -> str:
-    """Suggest what was meant: a query of a similar id, or the query that writes a source of this name."""
-    source = pipeline.catalog.get(query_id)
-    if source is not None:
-        written = source.query_id or next(
-            (q.id for q in pipeline.catalog.queries.values() if q.sink == source.name), None
-        )
-        return f"{query_id} is a {source.kind.lower()}: " + (
-            f"EXPLAIN {written}; explains the query that writes it." if written else f"DESCRIBE {query_id}; shows it."
-        )
-    queries = pipeline.catalog.queries
-    near = closest(query_id, queries)
-    return (f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}."
 
 
 def _kind(pipeline: Pipeline, statement: ast.Explain) -> str:

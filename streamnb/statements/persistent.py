@@ -24,7 +24,7 @@ from streamnb.statements.pipeline import Pipeline
 from streamnb.statements.sources import check_replaceable, check_upgrade, end_query
 from streamnb.statements.upgrades import check_same_columns, check_same_state, table_filters
 
-__all__ = ["control_query", "create_as", "insert_select"]
+__all__ = ["control_query", "create_as", "insert_select", "query_advice"]
 
 
 def create_as(
@@ -161,11 +161,18 @@ def _named(pipeline: Pipeline, statement: ast.QueryControl) -> Sequence[str]:
         return list(queries)
     wanted = next((q for q in queries if q.upper() == statement.query_id.upper()), None)
     if wanted is None:
-        near = closest(statement.query_id, queries)
         raise KsqlError(
             f"Unknown queryId: {statement.query_id}",
             summary=f"query {statement.query_id} does not exist",
-            hint=(f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}.",
+            hint=query_advice(pipeline, statement.query_id),
             span=statement.at,
         )
     return [wanted]
+
+
+def query_advice(pipeline: Pipeline, name: str) -> str:
+    """Suggest which query was meant: one of a similar id, or the one that writes a source of this name."""
+    queries = pipeline.catalog.queries
+    writer = next((q.id for q in queries.values() if q.sink == name), None)
+    near = writer or closest(name, queries)
+    return (f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}."

@@ -46,7 +46,7 @@ def create_source(
         topic = pipeline.ensure_topic(
             source.topic,
             source.partitions if declared and not replay else None,
-            settings.integer("REPLICAS"),
+            settings.count("REPLICAS"),
             retention_ms=settings.retention_ms(),
             cleanup=settings.cleanup(),
         )
@@ -120,6 +120,12 @@ def check_replaceable(
     if existing is None:
         return
     found = existing.kind.lower()
+    if not or_replace and existing.kind != kind:
+        raise KsqlError(
+            f"Cannot add {word} '{name}': A {found} with the same name already exists",
+            summary=f"{name} is a {found} already",
+            hint=f"choose another name, or DROP {existing.kind} {name}; first.",
+        )
     if not or_replace:
         raise KsqlError(
             f"Cannot add {word} '{name}': A {found} with the same name already exists",

@@ -62,7 +62,7 @@ def test_explain_of_a_source_leads_to_the_query_that_writes_it() -> None:
         nb("CREATE STREAM POOR AS SELECT * FROM RATINGS WHERE STARS < 3;")
         with pytest.raises(KsqlError) as refused:
             nb("EXPLAIN POOR;")
-        assert refused.value.hint == "POOR is a stream: EXPLAIN CSAS_POOR_0; explains the query that writes it."
+        assert refused.value.hint == "did you mean CSAS_POOR_0? queries here: CSAS_POOR_0."
 
 
 def test_describe_lists_columns_with_their_roles() -> None:
