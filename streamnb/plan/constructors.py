@@ -123,8 +123,12 @@ def subscript(base: Typed, index: Typed, text: str) -> Typed:
         raise KsqlStatementError(
             f"Array subscript must be a whole number, but is of type {type_name(index.type)}: {text}",
             summary=f"an array's index is a whole number, not {type_name(index.type)}",
+            hint="the first element is [1], the last one [-1].",
         )
     raise KsqlStatementError(
         f"Subscript expression ({text}) do not apply to {type_name(base.type)}.",
         summary=f"only an ARRAY or a MAP has elements, not {type_name(base.type)}",
+        hint="SPLIT(text, ',') makes an array of a text."
+        if base.type == STRING
+        else "fields of a struct: name->field.",
     )

@@ -123,6 +123,7 @@ class Typer:
                 raise KsqlStatementError(
                     f"Error processing expression: {self.text(e)}. Unsupported logical types. {names}",
                     summary=f"AND, OR and NOT take BOOLEAN, not {type_name(operand.type)}",
+                    hint="compare it with something: = 1, IS NOT NULL, ...",
                 )
 
     def _binary(self, e: ast.Binary) -> Typed:
@@ -249,6 +250,7 @@ class Typer:
                     f"WHEN operand type should be boolean.\nType for '{self.text(when.condition)}' is "
                     f"{type_name(typed.type)}",
                     summary=f"{self.text(when.condition)} is of type {type_name(typed.type)}, a condition is BOOLEAN",
+                    hint="compare it with something: = 1, IS NOT NULL, ...",
                 )
             conditions.append(typed)
         results = [when.result for when in e.whens] + ([e.default] if e.default is not None else [])

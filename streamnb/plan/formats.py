@@ -38,6 +38,8 @@ def _chosen(side: str, properties: Properties) -> str | None:
         raise KsqlStatementError(
             f"Cannot supply both '{own}' and 'FORMAT' properties, as 'FORMAT' sets both key and value formats. Either "
             "use just 'FORMAT', or use 'KEY_FORMAT' and 'VALUE_FORMAT'.",
+            summary=f"FORMAT and {own} are both given",
+            hint=f"leave one of them out: FORMAT sets {own} too.",
             span=properties.span(own),
         )
     for prop in (own, "FORMAT"):
@@ -133,7 +135,9 @@ def check_no_maps(columns: Sequence[Column]) -> None:
                 "Map keys, including types that contain maps, are not supported as they may lead to unexpected "
                 f"behavior due to inconsistent serialization. Key column name: `{column.name}`. Column type: "
                 f"{column.type}. "
-                "See https://github.com/confluentinc/ksql/issues/6621 for more."
+                "See https://github.com/confluentinc/ksql/issues/6621 for more.",
+                summary=f"key column {column.name} holds a map, and a key cannot",
+                hint="make it a value column, or put what identifies a record into a column of its own.",
             )
 
 

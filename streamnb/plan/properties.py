@@ -176,4 +176,7 @@ class Properties:
         return text
 
     def _invalid(self, name: str, message: str) -> KsqlStatementError:
-        return KsqlStatementError(message, span=self.span(name))
+        wanted = "true or false" if "either true" in message else "one character, or 'TAB' or 'SPACE'"
+        return KsqlStatementError(
+            message, summary=f"{name} cannot be {self.text(name)!r}", hint=f"write {wanted}.", span=self.span(name)
+        )

@@ -80,11 +80,21 @@ def _plan(query: ast.Query, context: QueryContext) -> QueryPlan:
 
 def _check_clauses(query: ast.Query, relation: Relation, context: QueryContext) -> None:
     if query.emit == "FINAL" and query.window is None:
-        raise KsqlStatementError("EMIT FINAL is only supported for windowed aggregations.", span=query.span)
+        raise KsqlStatementError(
+            "EMIT FINAL is only supported for windowed aggregations.",
+            hint="add a WINDOW, or write EMIT CHANGES.",
+            span=query.span,
+        )
     if query.window is not None and not is_aggregation(query):
-        raise KsqlStatementError("WINDOW clause requires a GROUP BY clause.", span=query.window.span)
+        raise KsqlStatementError(
+            "WINDOW clause requires a GROUP BY clause.",
+            hint="add GROUP BY and an aggregate such as COUNT(*), or leave WINDOW out.",
+            span=query.window.span,
+        )
     if query.having is not None and not query.group_by and not is_aggregation(query):
-        raise KsqlStatementError("HAVING requires a GROUP BY clause.", span=query.having.span)
+        raise KsqlStatementError(
+            "HAVING requires a GROUP BY clause.", hint="write WHERE for single rows.", span=query.having.span
+        )
     if query.partition_by and relation.is_table():
         raise KsqlStatementError(
             "Invalid PARTITION BY: PARTITION BY is only supported on streams, not on tables.",
@@ -214,7 +224,11 @@ def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], cont
         raise (
             KsqlStatementError("PARTITION BY is only supported in persistent queries.", span=query.partition_by[0].span)
             if context.kind == "PULL"
-            else KsqlStatementError("Push queries do not support PARTITION BY clauses.")
+            else KsqlStatementError(
+                "Push queries do not support PARTITION BY clauses.",
+                hint="leave it out, or write CREATE STREAM name AS SELECT ... PARTITION BY ...",
+                span=query.partition_by[0].span,
+            )
         )
     scope = RelationScope(relation, "SELECT")
     typed = [(i, type_item(i.expression, scope, context.env)) for i in items]

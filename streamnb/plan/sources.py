@@ -72,6 +72,8 @@ def declared_schema(kind: str, columns: tuple[ast.ColumnDef, ...], env: Env) -> 
         if column.name in RESERVED_COLUMNS:
             raise KsqlStatementError(
                 f"'{column.name}' is a reserved column name. You cannot use it as a name for a column.",
+                summary=f"{column.name} is a column that every source has",
+                hint="give the column another name; TIMESTAMP='column' in WITH makes one the ROWTIME.",
                 span=column.span,
             )
         type_ = _declared_type(column, env)
@@ -112,7 +114,12 @@ def _check_header_type(column: ast.ColumnDef, type_: object) -> None:
     wanted = HEADERS_TYPE if column.header_key is None else BYTES
     shown = "HEADERS" if column.header_key is None else f"HEADER('{column.header_key}')"
     if type_ != wanted:
-        raise KsqlStatementError(f"Invalid type for {shown} column: expected {wanted}, got {type_}", span=column.span)
+        raise KsqlStatementError(
+            f"Invalid type for {shown} column: expected {wanted}, got {type_}",
+            summary=f"a column of headers is {wanted}, not {type_}",
+            hint=f"write {column.name} {str(wanted).replace('`', '')} {shown}",
+            span=column.span,
+        )
 
 
 def _check_header_once(column: ast.ColumnDef, before: Sequence[HeaderColumn]) -> None:
@@ -179,7 +186,12 @@ def _key_window(properties: Properties, schema: Schema) -> KeyWindow | None:
     if not kind:
         return None
     if kind not in ("TUMBLING", "HOPPING", "SESSION"):
-        raise ParseFailedError(f"Invalid config WINDOW_TYPE: {kind}", span=properties.span("WINDOW_TYPE"))
+        raise ParseFailedError(
+            f"Invalid config WINDOW_TYPE: {kind}",
+            summary=f"there is no window type {kind}",
+            hint="write 'TUMBLING', 'HOPPING' or 'SESSION'.",
+            span=properties.span("WINDOW_TYPE"),
+        )
     if kind == "SESSION" and size_ms is not None:
         raise ParseFailedError(
             "'WINDOW_SIZE' should not be set for SESSION windows.", span=properties.span("WINDOW_SIZE")
@@ -187,6 +199,8 @@ def _key_window(properties: Properties, schema: Schema) -> KeyWindow | None:
     if kind != "SESSION" and size_ms is None:
         raise ParseFailedError(
             f"'WINDOW_SIZE' property is required for windowed key schema with {kind} window type.",
+            summary=f"a {kind} window has a size, and WINDOW_SIZE is not given",
+            hint="add WINDOW_SIZE='30 SECONDS', say.",
             span=properties.span("WINDOW_TYPE"),
         )
     if not schema.key:

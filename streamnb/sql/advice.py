@@ -140,9 +140,21 @@ def _parentheses(at: Refusal) -> str | None:
     return None
 
 
+def _balance(at: Refusal) -> str | None:
+    before = [t for t in at.tokens[: at.index] if t in ("(", ")")]
+    open_ = sum(1 if t == "(" else -1 for t in before)
+    if at.word() == ")" and open_ <= 0:
+        return "it closes no parenthesis: leave it out"
+    if open_ > 0 and ")" not in before[-1:] and (at.token is None or at.word() in _CLAUSES | {"FROM"}):
+        return "close the parenthesis that is open before it" if "RPAR" in at.accepted else None
+    return None
+
+
 def _half_keywords(at: Refusal) -> str | None:
     """Words that were taken for names because what follows them is no keyword."""
     before, word = at.word(-1), at.word()
+    if before == "EMIT" and at.word(-2) in ("AND", "OR", "NOT", "WHERE", "HAVING", "ON", "BY"):
+        return f"something is missing behind {at.word(-2)}"
     if before == "EMIT":
         return "write EMIT CHANGES, or EMIT FINAL for the final results of windows"
     if before == "ORDER" and word == "BY":
@@ -175,6 +187,7 @@ _RULES: tuple[Callable[[Refusal], str | None], ...] = (
     _commas,
     _signs,
     _parentheses,
+    _balance,
     _half_keywords,
     _clauses,
     _reserved,

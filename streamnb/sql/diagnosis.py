@@ -80,7 +80,7 @@ def _message(rules: Grammar, tokens: Sequence[Token], index: int, accepted: set[
     line, column = line_column(text, span.start)
     word = _written(text, span)
     if index == 0:
-        close = _close_keyword(word, accepted)
+        close = _close_keyword(rules, word, accepted)
         also = f"\nDid you mean '{close}'?" if close else ""
         return f"line {line}:{column}: Syntax Error\nUnknown statement '{word}'{also}"
     if _in_select_list(tokens, index):
@@ -143,18 +143,17 @@ def _misspelt(
 ) -> tuple[int, str] | None:
     """Find a misspelt keyword: the refused word itself, or the word before, taken for a name (``FROM t WERE x``)."""
     if index < len(tokens) and (tokens[index].type == "NAME" or tokens[index].type in RESERVED):
-        close = _close_keyword(tokens[index], accepted)
+        close = _close_keyword(rules, tokens[index], accepted)
         if close:
             return index, close
     if index > 0 and tokens[index - 1].type == "NAME":
         before = rules.accepted(tokens[: index - 1], rule)
-        close = _close_keyword(tokens[index - 1], before)
+        close = _close_keyword(rules, tokens[index - 1], before)
         if close:
             return index - 1, close
     return None
 
 
-def _close_keyword(word: str, accepted: set[str]) -> str | None:
-    words = [kind for kind in accepted if kind.isalpha() and kind not in _NAMES]
-    close = get_close_matches(word.upper(), sorted(words), 1, _CLOSE)
+def _close_keyword(rules: Grammar, word: str, accepted: set[str]) -> str | None:
+    close = get_close_matches(word.upper(), sorted(accepted & rules.keywords), 1, _CLOSE)
     return close[0] if close and close[0] != word.upper() else None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from streamnb.catalog import DataSource, closest
-from streamnb.errors import KsqlError
+from streamnb.errors import KsqlError, KsqlFunctionError
 from streamnb.functions.aggregate import aggregate_functions
 from streamnb.functions.table import TABLE_FUNCTIONS
+from streamnb.plan.elsewhere import function_advice
 from streamnb.results import Rows
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
@@ -93,7 +94,11 @@ def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:
         forms = [f"{upper}{o.signature}" for o in table.overloads]
         rows = [("Name", upper), ("Type", "TABLE"), ("Description", table.doc)]
     else:
-        function = pipeline.registry.describe(name)
+        try:
+            function = pipeline.registry.describe(name)
+        except KsqlFunctionError as error:
+            error.hint = function_advice(name) or error.hint
+            raise
         forms = [f"{upper}{o.signature}" for o in function.overloads]
         rows = [("Name", upper), ("Type", "SCALAR"), ("Description", function.doc)]
     rows += [("Form", form) for form in forms]
