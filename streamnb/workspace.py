@@ -157,12 +157,19 @@ class Workspace:
                 raise error.at(text) from error.__cause__
 
     def _history(self, text: StatementText, rejected: ParseFailedError) -> Rows:
-        """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says."""
+        """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says.
+
+        If neither can read it, the error counts of the one that got further.
+        """
         from streamnb.statements.history import reads_history
 
         if not self._beyond_ksqldb or not reads_history(text.text):
             raise rejected
-        return self._select(text)
+        try:
+            return self._select(text)
+        except ParseFailedError as error:
+            further = error.span is not None and rejected.span is not None and error.span.start > rejected.span.start
+            raise error if further else rejected from None
 
     def _select(self, text: StatementText) -> Rows:
         from streamnb.statements.history import select_history  # sqlglot takes a while to import

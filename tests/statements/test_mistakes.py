@@ -106,6 +106,10 @@ def nb() -> Iterator[Workspace]:
         ("EXPLAIN POOR", "POOR", "did you mean CSAS_POOR_0?"),
         ("EXPLAIN DROP STREAM POOR", "DROP STREAM POOR", "explain a SELECT"),
         ("CREATE SINK CONNECTOR C WITH ('connector.class'='datagen')", "C", "write CREATE SOURCE CONNECTOR C"),
+        ("CREATE SOURCE CONNECTOR C WITH ('zzz'='datagen')", "C", "keys: connector.class"),
+        ("SELECT 'open FROM RATINGS", "'open", "a quote inside a text is written twice"),
+        ("SELECT", "", "expected"),
+        ("SELECT STARS, SUM(STARS) OVER (ORDER BY STARS) FROM RATINGS WERE STARS = 1", "STARS = 1", "this is read as"),
         ("ASSERT VALUES POOR (STARS) VALUES (1)", "VALUES", "ASSERT VALUES is for test files"),
     ],
 )  # fmt: skip
