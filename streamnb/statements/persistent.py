@@ -43,7 +43,7 @@ def create_as(
     sink = planned.sink
     old = pipeline.engine.queries.get(existing.query_id or "") if existing is not None else None
     if existing is not None:
-        check_upgrade(existing, sink)
+        check_upgrade(existing, replace(sink, query_id=""))
     prefix = "CTAS" if statement.kind == "TABLE" else "CSAS"
     id_ = stored.query_id if stored is not None else old.info.id if old is not None else None
     if id_ is None:

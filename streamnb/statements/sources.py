@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from streamnb.catalog import DataSource
+from streamnb.catalog import DataSource, closest
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.plan.expressions import resolve_type
 from streamnb.plan.formats import check_value_columns
@@ -86,6 +86,8 @@ def alter_source(pipeline: Pipeline, statement: ast.AlterSource) -> str:
     if source.read_only:
         raise KsqlError(
             f"Cannot alter {kind} '{source.name}': ALTER operations are not supported on source {kind}s.",
+            summary=f"{source.name} can only be read",
+            hint="drop it, and create it anew with the columns, or without SOURCE.",
             span=statement.at,
         )
     if source.query_id is not None:
@@ -100,7 +102,9 @@ def alter_source(pipeline: Pipeline, statement: ast.AlterSource) -> str:
     if repeated:
         raise KsqlStatementError(
             f"Cannot add column `{repeated[0]}` to schema. A column with the same name already exists.",
-            span=statement.at,
+            summary=f"{source.name} has a column {repeated[0]} already",
+            hint=f"{source.name} has {', '.join(c.name for c in source.schema.columns())}.",
+            span=next((c.span for c in statement.columns if c.name == repeated[0]), statement.at),
         )
     check_value_columns(source.value_format.name, schema.value)
     pipeline.catalog.put(replace(source, schema=schema))
@@ -139,7 +143,38 @@ def check_replaceable(
 
 
 def check_upgrade(old: DataSource, new: DataSource) -> None:
-    """Let a replaced source only gain value columns, behind those it has. Raises: KsqlError."""
+    """Let a replaced source only gain value columns, behind those it has, and stay what it is otherwise.
+
+    Queries that read it go on reading the topic in the formats they know. Raises: KsqlError.
+    """
+    _check_upgraded_columns(old, new)
+    before, after = _kept(old), _kept(new)
+    what = next((name for name, value in before.items() if after[name] != value), None)
+    if what is None:
+        return
+    raise KsqlError(
+        f"Cannot upgrade data source: DataSource '`{old.name}`' has {what} = {before[what]} which is not upgradeable "
+        f"to {after[what]}",
+        summary=f"the {what} of {old.name} is {before[what]}, and cannot become {after[what]}",
+        hint=f"drop {old.name} first to make it anew.",
+    )
+
+
+def _kept(source: DataSource) -> dict[str, str]:
+    """Tell what of a source OR REPLACE may not change, by ksqlDB's names, as people read it."""
+    timestamp = source.timestamp
+    pattern = f" ({timestamp.pattern})" if timestamp and timestamp.pattern else ""
+    window = f" {source.window.kind} {source.window.size_ms or ''}".rstrip() if source.window else ""
+    return {
+        "timestampColumn": f"{timestamp.column}{pattern}" if timestamp else "ROWTIME",
+        "topic": source.topic,
+        "key format": f"{source.key_format.name}{window}",
+        "value format": source.value_format.name,
+        "origin": "a declaration" if source.query_id is None else "a query",
+    }
+
+
+def _check_upgraded_columns(old: DataSource, new: DataSource) -> None:
     moved = [c for i, c in enumerate(old.schema.key) if c not in new.schema.key[i : i + 1]]
     if moved or len(old.schema.key) != len(new.schema.key):
         shown = ", ".join(f"{c} KEY" for c in moved or new.schema.key)
@@ -181,7 +216,11 @@ def drop_source(pipeline: Pipeline, statement: ast.DropSource) -> str:
             hint=f"write DROP {source.kind} {source.name};",
         )
     if statement.delete_topic and source.read_only:
-        raise KsqlError(f"Cannot delete topic for read-only source: {source.name}")
+        raise KsqlError(
+            f"Cannot delete topic for read-only source: {source.name}",
+            summary=f"{source.name} can only be read, and its topic stays",
+            hint=f"write DROP {source.kind} {source.name};",
+        )
     catalog.remove(source.name)
     for query in [q for q in catalog.queries.values() if q.sink == source.name]:
         end_query(pipeline, query.id)
@@ -209,7 +248,9 @@ def create_type(pipeline: Pipeline, statement: ast.CreateType) -> str:
             return f"{statement.name} is already registered with type {pipeline.catalog.types[statement.name]}"
         raise KsqlStatementError(
             f"Cannot register custom type '{statement.name}' since it is already registered with type: "
-            f"{pipeline.catalog.types[statement.name]}"
+            f"{pipeline.catalog.types[statement.name]}",
+            summary=f"type {statement.name} exists already",
+            hint=f"write IF NOT EXISTS, or DROP TYPE {statement.name}; first.",
         )
     type_ = resolve_type(statement.type, pipeline.env())
     pipeline.catalog.types[statement.name] = type_
@@ -221,6 +262,10 @@ def drop_type(pipeline: Pipeline, statement: ast.DropType) -> str:
     if statement.name not in pipeline.catalog.types:
         if statement.if_exists:
             return f"Type '{statement.name}' does not exist"
-        raise KsqlError(f"Type {statement.name} does not exist.")
+        near = closest(statement.name, pipeline.catalog.types)
+        raise KsqlError(
+            f"Type {statement.name} does not exist.",
+            hint=f"did you mean {near}?" if near else "SHOW TYPES; lists the custom types; or write IF EXISTS.",
+        )
     del pipeline.catalog.types[statement.name]
     return f"Dropped type '{statement.name}'"

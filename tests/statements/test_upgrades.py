@@ -33,6 +33,30 @@ def test_added_column_keeps_what_the_filter_of_a_table_knows() -> None:
 
 
 @pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("RATINGS (ID INT KEY, STARS INT, CHANNEL VARCHAR) WITH (KAFKA_TOPIC='u', VALUE_FORMAT='JSON')", "topic = "),
+        ("RATINGS (ID INT KEY, STARS INT, CHANNEL VARCHAR) WITH (KAFKA_TOPIC='ratings', VALUE_FORMAT='DELIMITED')",
+         "value format = JSON"),
+        ("RATINGS (ID INT KEY, STARS INT, CHANNEL VARCHAR) WITH (KAFKA_TOPIC='ratings', FORMAT='JSON')",
+         "key format = KAFKA"),
+        ("RATINGS WITH (KAFKA_TOPIC='ratings') AS SELECT * FROM RATINGS", "origin = a declaration"),
+        ("A (ID INT KEY, STARS INT, CHANNEL VARCHAR) WITH (KAFKA_TOPIC='A', VALUE_FORMAT='JSON')", "origin = a query"),
+        ("A WITH (VALUE_FORMAT='DELIMITED') AS SELECT * FROM RATINGS", "value format = JSON"),
+        ("A AS SELECT ID, STARS FROM RATINGS", "changed, missing or reordered: [`CHANNEL` STRING]"),
+    ],
+)  # fmt: skip
+def test_source_stays_what_it_is_for_those_who_read_it(statement: str, message: str) -> None:
+    with workspace(ratings=1) as nb:
+        nb(USERS + "CREATE STREAM A AS SELECT * FROM RATINGS;")
+        before = (rows(nb, "SHOW QUERIES;"), rows(nb, "SHOW STREAMS EXTENDED;"))
+        with pytest.raises(KsqlError) as refused:
+            nb(f"CREATE OR REPLACE STREAM {statement};")
+        assert message in refused.value.message
+        assert (rows(nb, "SHOW QUERIES;"), rows(nb, "SHOW STREAMS EXTENDED;")) == before
+
+
+@pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         (
