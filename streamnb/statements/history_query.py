@@ -97,6 +97,8 @@ def parse_history(text: str, resolve: Callable[[exp.Table, Span | None], str]) -
         raise ParseFailedError(
             "The text cannot be read: a quote or a comment is not closed", summary="a quote or a comment is not closed"
         ) from None
+    except IndexError:  # sqlglot's, of a lambda without parameters
+        raise ParseFailedError("The text cannot be read") from None
     except RecursionError:
         raise ParseFailedError("The statement is nested too deeply") from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
