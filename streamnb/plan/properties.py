@@ -135,9 +135,16 @@ class Properties:
         return int(parts[0]) * _UNITS[parts[1]]
 
     def retention_ms(self) -> int | None:
-        """Read RETENTION_MS; None for -1, which keeps records for ever. Raises: KsqlStatementError."""
+        """Read RETENTION_MS; -1 keeps records for ever. Raises: KsqlStatementError."""
         value = self.integer("RETENTION_MS")
-        return None if value is None or value < 0 else value
+        if value is not None and value < -1:
+            raise KsqlStatementError(
+                f"Invalid value {value} for configuration RETENTION_MS: Value must be at least -1",
+                summary=f"RETENTION_MS cannot be {value}",
+                hint="give milliseconds, or -1 to keep records for ever.",
+                span=self.span("RETENTION_MS"),
+            )
+        return value
 
     def cleanup(self) -> Cleanup:
         """Read CLEANUP_POLICY, ``delete`` where it is not given. Raises: KsqlStatementError when it is none."""

@@ -176,7 +176,7 @@ class Pipeline:
         retention_ms: int | None = None,
         cleanup: Cleanup = "delete",
     ) -> TopicInfo:
-        """Find a topic, creating it when a partition count is given.
+        """Find a topic, creating it when a partition count is given; ``retention_ms`` -1 keeps records for ever.
 
         Raises: KsqlError when the topic does not exist and cannot be created.
         """
@@ -191,6 +191,8 @@ class Pipeline:
                 summary=f"topic {name} does not exist",
                 hint=f"topics here: {known}. Add PARTITIONS=1 to the WITH clause to create it.",
             )
+        if retention_ms == -1 and isinstance(log, EmbeddedLog):
+            retention_ms = None
         created = log.create_topic(name, partitions, replicas=replicas, retention_ms=retention_ms, cleanup=cleanup)
         if not isinstance(log, EmbeddedLog):  # the embedded log's topics go with the transaction
             self._created.append(name)

@@ -42,13 +42,14 @@ def create_source(
         check_upgrade(existing, source)
     declared = next((p for p in statement.properties if p.name.upper() == "PARTITIONS"), None)
     settings = Properties(statement.properties, "source")
+    replicas, retention_ms, cleanup = settings.count("REPLICAS"), settings.retention_ms(), settings.cleanup()
     try:
         topic = pipeline.ensure_topic(
             source.topic,
             source.partitions if declared and not replay else None,
-            settings.count("REPLICAS"),
-            retention_ms=settings.retention_ms(),
-            cleanup=settings.cleanup(),
+            replicas,
+            retention_ms=retention_ms,
+            cleanup=cleanup,
         )
     except KsqlError as error:
         named = next((p for p in statement.properties if p.name.upper() == "KAFKA_TOPIC"), None)

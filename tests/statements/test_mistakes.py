@@ -62,6 +62,8 @@ def nb() -> Iterator[Workspace]:
         ("CREATE STREAM X (A INT) WITH (KAFKA_TOPIC='x', PARTITIONS=0, FORMAT='JSON')", "PARTITIONS=0", "write PART"),
         ("CREATE STREAM X (A INT) WITH (KAFKA_TOPIC='x', VALUE_FORMAT='JSON')", "KAFKA_TOPIC='x'", "topics here: "),
         ("CREATE TABLE RATINGS (A INT PRIMARY KEY) WITH (KAFKA_TOPIC='ratings')", "RATINGS", "choose another name"),
+        ("CREATE STREAM X (A INT) WITH (KAFKA_TOPIC='x', PARTITIONS=1, FORMAT='JSON', RETENTION_MS=-5)",
+         "RETENTION_MS=-5", "give milliseconds, or -1"),
         ("CREATE STREAM X AS (SELECT * FROM RATINGS)", "(", "leave the parentheses around the SELECT out"),
         ("CREATE STREAM poor-ratings AS SELECT * FROM RATINGS", "-", "a name with other characters stands in back"),
         ("CREATE VIEW V AS SELECT * FROM RATINGS", "VIEW", "a view that keeps itself up to date is CREATE TABLE"),

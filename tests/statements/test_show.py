@@ -43,18 +43,20 @@ def test_show_lists_functions_properties_types_variables_and_connectors() -> Non
 
 def test_show_extended_tells_who_uses_a_source_and_its_topic() -> None:
     with workspace(ratings=2) as nb:
+        nb("CREATE STREAM KEPT WITH (RETENTION_MS=-1) AS SELECT * FROM RATINGS;")
         nb("CREATE STREAM POOR WITH (RETENTION_MS=1000, CLEANUP_POLICY='delete,compact') AS"
            " SELECT * FROM RATINGS WHERE STARS < 3;")  # fmt: skip
         put(nb, "ratings", [(1, {"STARS": 1, "CHANNEL": "web"})])
         run(nb)
         told = {row[0]: row[5:10] for row in rows(nb, "SHOW STREAMS EXTENDED;")}
         columns = "`ID` INTEGER KEY, `STARS` INTEGER, `CHANNEL` STRING"
-        assert told["RATINGS"] == (columns, 2, "", "CSAS_POOR_0", "")
-        assert told["POOR"] == (columns, 2, "", "", "CSAS_POOR_0")
+        assert told["RATINGS"] == (columns, 2, "", "CSAS_KEPT_0, CSAS_POOR_1", "")
+        assert told["POOR"] == (columns, 2, "", "", "CSAS_POOR_1")
         topics = {row[0]: row[3:] for row in rows(nb, "SHOW TOPICS EXTENDED;")}
+        assert topics["KEPT"][0] is None
         assert topics["POOR"] == (1000, "compact,delete", 1, "POOR", "")
-        assert topics["ratings"][2:] == (1, "RATINGS", "CSAS_POOR_0")
-        assert rows(nb, "SHOW QUERIES EXTENDED;")[0][8:] == ("RATINGS", "POOR", 0)
+        assert topics["ratings"][2:] == (1, "RATINGS", "CSAS_KEPT_0, CSAS_POOR_1")
+        assert rows(nb, "SHOW QUERIES EXTENDED;")[1][8:] == ("RATINGS", "POOR", 0)
 
 
 def test_explain_of_a_source_leads_to_the_query_that_writes_it() -> None:
