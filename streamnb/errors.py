@@ -68,8 +68,7 @@ class StreamnbError(Exception):
         """Add the statement's text (and a span where none is known yet) and return the same error."""
         if self.text is None:
             self.text = text
-        if self.span is None:
-            self.span = span
+            self.span = self.span or span
         return self
 
     def render(self) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import atexit
 import logging
-import re
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from streamnb.clock import Clock, SystemClock
-from streamnb.config import check_setting, find_setting
+from streamnb.config import check_setting
 from streamnb.errors import (
     KsqlError,
     KsqlFunctionError,
@@ -26,14 +26,19 @@ from streamnb.results import Live, Message, Result, Rows
 from streamnb.sql import ast
 from streamnb.sql.parser import StatementText, parse_statement, split_statements
 from streamnb.sql.printer import format_statement
+from streamnb.statements.checks import assert_schema, assert_topic
 from streamnb.statements.connect import open_pipeline
 from streamnb.statements.connectors import create_connector, drop_connector
+from streamnb.statements.describe import describe
+from streamnb.statements.explain import explain_statement
 from streamnb.statements.inserts import insert_values
 from streamnb.statements.journal import Entry, Journal, subject
 from streamnb.statements.persistent import control_query, create_as, insert_select
 from streamnb.statements.pipeline import Pipeline, PipelineSnapshot
 from streamnb.statements.queries import pull, push
-from streamnb.statements.show import describe, explain_statement, show
+from streamnb.statements.scripts import run_script
+from streamnb.statements.session import alter_system, change_session
+from streamnb.statements.show import show
 from streamnb.statements.sources import alter_source, create_source, create_type, drop_source, drop_type
 from streamnb.statements.topics import print_topic
 from streamnb.store import DatabaseError
@@ -53,6 +58,7 @@ _STORED = (
     | ast.CreateConnector
     | ast.DropConnector
     | ast.QueryControl
+    | ast.AlterSystem
 )
 
 
@@ -75,14 +81,15 @@ class Workspace:
         """Open a pipeline as ``connect`` does.
 
         The case runner runs the queries itself (``start`` is false), and what ksqlDB rejects is rejected (``history``
-        is false): only ``sql`` runs DuckDB's SELECTs then.
+        is false): no RUN SCRIPT then, and only ``sql`` runs DuckDB's SELECTs.
         """
         given = {name.replace("_", ".") if "." not in name else name: str(value) for name, value in settings.items()}
         given = dict(check_setting(name, value) for name, value in given.items())
         self.url = url
-        self._reads_history = history
+        self._beyond_ksqldb = history
         self._pipeline = open_pipeline(url, default_registry(), clock, given)
         self._lives: dict[str, Live] = {}
+        self._scripts: list[Path] = []
         self._lock = threading.RLock()
         self._closed = False
         try:
@@ -118,17 +125,20 @@ class Workspace:
             return [self._execute_one(statement) for statement in statements if statement.text.strip()]
 
     def _execute_one(self, text: StatementText) -> Result:
+        span: Span | None = None
         try:
             try:
-                statement = parse_statement(text, self._pipeline.session.variables)
+                variables = self._pipeline.session.variables
+                statement = parse_statement(text, variables, scripts=self._beyond_ksqldb)
             except ParseFailedError as rejected:
                 return self._history(text, rejected)
+            span = statement.at if statement.at != ast.NO_SPAN else statement.span
             return self._dispatch(statement, text.text.strip())
         except KsqlFunctionError as error:
             refused = KsqlStatementError(error.message, summary=error.summary, hint=error.hint, span=error.span)
-            raise refused.at(text.script or text.text) from error
+            raise refused.at(text.script or text.text, span) from error
         except StreamnbError as error:
-            raise error.at(text.script or text.text) from error.__cause__
+            raise error.at(text.script or text.text, span) from error.__cause__
         except RecursionError:
             raise KsqlStatementError(
                 "The statement is nested too deeply.",
@@ -154,12 +164,19 @@ class Workspace:
                 raise error.at(text) from error.__cause__
 
     def _history(self, text: StatementText, rejected: ParseFailedError) -> Rows:
-        """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says."""
+        """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says.
+
+        If neither can read it, the error counts of the one that got further.
+        """
         from streamnb.statements.history import reads_history
 
-        if not self._reads_history or not reads_history(text.text):
+        if not self._beyond_ksqldb or not reads_history(text.text):
             raise rejected
-        return self._select(text)
+        try:
+            return self._select(text)
+        except ParseFailedError as error:
+            further = error.span is not None and rejected.span is not None and error.span.start > rejected.span.start
+            raise error if further else rejected from None
 
     def _select(self, text: StatementText) -> Rows:
         from streamnb.statements.history import select_history  # sqlglot takes a while to import
@@ -197,7 +214,13 @@ class Workspace:
             return explain_statement(pipeline, statement, text)
         if isinstance(statement, ast.PrintTopic):
             return print_topic(pipeline, statement, text)
-        return Message(text, self._change_session(statement))
+        if isinstance(statement, ast.RunScript):
+            return run_script(statement, text, self._scripts, self.execute)
+        if isinstance(statement, ast.AssertTopic):
+            return Message(text, assert_topic(pipeline, statement))
+        if isinstance(statement, ast.AssertSchema):
+            return Message(text, assert_schema(statement))
+        return Message(text, change_session(pipeline.session, statement))
 
     def _insert(self, statement: ast.InsertValues) -> str:
         self._pipeline.outside.check()
@@ -208,31 +231,6 @@ class Workspace:
             raise
         self._pipeline.engine.appended()
         return answer
-
-    def _change_session(self, statement: ast.Statement) -> str:
-        session = self._pipeline.session
-        if isinstance(statement, ast.SetProperty):
-            name, value = check_setting(statement.name, statement.value)
-            session.properties[name] = value
-            return f"Successfully changed local property '{statement.name}' to '{statement.value}'."
-        if isinstance(statement, ast.UnsetProperty):
-            setting = find_setting(statement.name)
-            name = setting.name if setting else statement.name
-            old = session.properties.pop(name, None)
-            if name in session.given:
-                session.properties[name] = session.given[name]
-            return f"Successfully unset local property '{statement.name}' (value was '{old}')."
-        if isinstance(statement, ast.Define):
-            session.variables[statement.name] = statement.value
-            return f"{statement.name} = {statement.value}"
-        if isinstance(statement, ast.Undefine):
-            if session.variables.pop(statement.name, None) is None:
-                raise KsqlError(f"Session variable '{statement.name}' is not defined.", span=statement.span)
-            return f"{statement.name} undefined"
-        kind = re.sub(r"(?<!^)(?=[A-Z])", " ", type(statement).__name__).upper()
-        raise KsqlError(
-            f"{kind} is not available yet.", summary=f"{kind.lower()} is not available yet", span=statement.span
-        )
 
     # On the engine's thread
 
@@ -298,6 +296,8 @@ class Workspace:
             return drop_type(pipeline, statement), None
         if isinstance(statement, ast.CreateConnector):
             return create_connector(pipeline, statement, replay=stored is not None), None
+        if isinstance(statement, ast.AlterSystem):
+            return alter_system(pipeline, statement, replay=stored is not None), None
         assert isinstance(statement, ast.DropConnector)
         return drop_connector(pipeline, statement), None
 

@@ -148,7 +148,7 @@ def _number(
 
 def _near(word: str, known: tuple[str, ...], kind: str) -> str:
     close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {close[0]}? " * bool(close) + f"{kind}: {', '.join(known)}"
+    return (f"did you mean {close[0]}? " if close else "") + f"{kind}: {', '.join(known)}"
 
 
 def _refused(message: str, hint: str) -> KsqlStatementError:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from streamnb import schema as s
-from streamnb.duck import Sql, duck_type, lit, sql
+from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.functions.aggregate import (
     AggregateFunction,
     Frame,
@@ -37,7 +37,9 @@ def _collect(name: str, distinct: bool) -> Any:
             param_types=params,
             parts=(part,),
             partial=lambda f, a: [
-                sql("({}){}", f.call("list", a[0], ordered=True), Sql("") if distinct else _slice(limit))
+                f.call("list", sorted_maps(a[0], params[0]), ordered=True)
+                if distinct
+                else sql("({}){}", f.call("list", a[0], ordered=True), _slice(limit))
             ],
             merge=lambda o, p: [bounded(sql("(coalesce({0}, {2}) || coalesce({1}, {2}))", o[0], p[0], empty))],
             combine=lambda f, p: [bounded(sql("flatten({})", f.call("list", p[0], ordered=True)))],
@@ -47,6 +49,38 @@ def _collect(name: str, distinct: bool) -> Any:
         return collect if distinct else replace(collect, over_table=_list_over_table(collect, part, limit))
 
     return build
+
+
+def sorted_maps(value: Sql, type_: s.SqlType, depth: int = 0) -> Sql:
+    """Put the entries of all maps in a value in the order of their keys: equal maps are equal to DuckDB then."""
+    if not _holds_map(type_):
+        return value
+    item = ident(f"m{depth}")
+    if isinstance(type_, s.Array):
+        inner = sorted_maps(item, type_.element, depth + 1)
+        return sql("list_transform({}, lambda {}: {})", value, item, inner)
+    if isinstance(type_, s.Struct):
+        fields = [
+            sql("{} := {}", ident(f.name), sorted_maps(sql("({}).{}", value, ident(f.name)), f.type, depth))
+            for f in type_.fields
+        ]
+        return sql("CASE WHEN ({}) IS NOT NULL THEN struct_pack({}) END", value, join(", ", fields))
+    assert isinstance(type_, s.Map)
+    inner = sorted_maps(sql("{}.value", item), type_.value, depth + 1)
+    entries = sql(
+        "list_transform(list_sort(map_entries({})), lambda {}: struct_pack(k := {}.key, v := {}))",
+        value,
+        item,
+        item,
+        inner,
+    )
+    return sql("CASE WHEN ({}) IS NOT NULL THEN map_from_entries({}) END", value, entries)
+
+
+def _holds_map(type_: s.SqlType) -> bool:
+    if isinstance(type_, s.Array):
+        return _holds_map(type_.element)
+    return isinstance(type_, s.Map) or (isinstance(type_, s.Struct) and any(_holds_map(f.type) for f in type_.fields))
 
 
 def _list_over_table(collect: ResolvedAggregate, part: Sql, limit: int | None) -> ResolvedAggregate:

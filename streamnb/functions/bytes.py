@@ -14,16 +14,17 @@ from streamnb.functions.declare import Function, in_sql, in_values
 
 __all__ = ["FUNCTIONS"]
 
-_HEX_MARKS = (re.compile(r"0[xX](.*)\Z", re.S), re.compile(r"[xX]'(.*)'\Z", re.S))
+_HEX_MARKS = ((re.compile(r"0[xX](.*)\Z", re.S), True), (re.compile(r"[xX]'(.*)'\Z", re.S), False))
 
 
 def _hex_bytes(text: str) -> bytes:
-    for mark in _HEX_MARKS:
+    """Read hexadecimal digits, bare, as 0x... or as x'...'; only 0x may stand before an odd number of them."""
+    for mark, may_be_odd in _HEX_MARKS:
         found = mark.match(text)
         if found:
-            text = found.group(1)
-            break
-    return bytes.fromhex("0" + text if len(text) % 2 else text)
+            digits = found.group(1)
+            return bytes.fromhex("0" + digits if may_be_odd and len(digits) % 2 else digits)
+    return bytes.fromhex(text)
 
 
 def _ascii_text(value: bytes) -> str:

@@ -17,6 +17,8 @@ def java_double(value: float) -> str:
     size = abs(value)
     if size == 0:
         return f"{sign}0.0"
+    if size == 5e-324:  # of the texts that mean the least number, Java takes the nearest with two digits
+        return f"{sign}4.9E-324"
     mantissa, _, exponent = f"{size!r}".partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")

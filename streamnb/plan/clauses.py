@@ -49,15 +49,24 @@ class RelationScope:
         return TypedColumn(column=entry.internal, type=entry.type, label=label)
 
 
-def type_predicate(expression: ast.Expression, relation: Relation, clause: str, env: Env) -> Typed:
-    """Type a WHERE or HAVING expression, which must be boolean. Raises: KsqlStatementError."""
+def type_predicate(
+    expression: ast.Expression, relation: Relation, clause: str, env: Env, *, of_pull: bool = False
+) -> Typed:
+    """Type a WHERE or HAVING expression, which must be boolean; ``of_pull`` words it as ksqlDB's pull queries do.
+
+    Raises: KsqlStatementError.
+    """
     scope = RelationScope(relation, clause)
     relation.canonical(expression, clause)  # unknown columns are reported as such, not as an error of the clause
     try:
         typed = type_expression(expression, scope, env)
     except KsqlError as error:
+        # Pull queries take BETWEEN apart later, when the type of their condition has been found to be boolean.
+        where = (
+            "Invalid expression" if of_pull and isinstance(expression, ast.Between) else f"Error in {clause} expression"
+        )
         raise KsqlStatementError(
-            f"Error in {clause} expression: {error.message}\nStatement: {format_expression(expression)}",
+            f"{where}: {error.message}\nStatement: {format_expression(expression)}",
             summary=error.summary or error.message.split("\n", 1)[0],
             hint=error.hint,
             text=error.text,
@@ -68,6 +77,7 @@ def type_predicate(expression: ast.Expression, relation: Relation, clause: str, 
             f"Type error in {clause} expression: Should evaluate to boolean but is {format_expression(expression)} "
             f"({typed.type}) instead.",
             summary=f"the {clause} expression is no condition but {typed.type}",
+            hint="compare it with something: = 1, IS NOT NULL, ...",
             span=expression.span,
         )
     return typed

@@ -19,7 +19,7 @@ from streamnb.plan.typed import (
     TypedStruct,
 )
 from streamnb.plan.types import type_name
-from streamnb.schema import Array, Field, Map, Struct
+from streamnb.schema import STRING, Array, Field, Map, Struct
 
 __all__ = ["array", "field", "map_", "struct", "subscript"]
 
@@ -97,6 +97,7 @@ def field(base: Typed, name: str, text: str) -> Typed:
         raise KsqlStatementError(
             f"Expected STRUCT type, got: {type_name(base.type)}",
             summary=f"{text} is of type {type_name(base.type)}, and only a STRUCT has fields",
+            hint="a text of JSON is read by EXTRACTJSONFIELD(text, '$.field')." if base.type == STRING else None,
         )
     found = base.type.field(name)
     if found is None:
@@ -122,8 +123,12 @@ def subscript(base: Typed, index: Typed, text: str) -> Typed:
         raise KsqlStatementError(
             f"Array subscript must be a whole number, but is of type {type_name(index.type)}: {text}",
             summary=f"an array's index is a whole number, not {type_name(index.type)}",
+            hint="the first element is [1], the last one [-1].",
         )
     raise KsqlStatementError(
         f"Subscript expression ({text}) do not apply to {type_name(base.type)}.",
         summary=f"only an ARRAY or a MAP has elements, not {type_name(base.type)}",
+        hint="SPLIT(text, ',') makes an array of a text."
+        if base.type == STRING
+        else "fields of a struct: name->field.",
     )

@@ -11,10 +11,12 @@ from typing import Any
 
 from streamnb import schema as s
 from streamnb.errors import KsqlError, KsqlFunctionError, KsqlStatementError
+from streamnb.functions.aggregate import is_aggregate
 from streamnb.functions.registry import ArgType, LambdaArg, Resolved, UnitArg
 from streamnb.plan import constructors
 from streamnb.plan.coercion import coerce, coerce_all, convert
 from streamnb.plan.comparison import align, datetime_operands
+from streamnb.plan.elsewhere import function_advice
 from streamnb.plan.env import Env, resolve_type
 from streamnb.plan.labels import expression_text
 from streamnb.plan.scope import ColumnScope, EmptyScope, Scope, ScopeEntry
@@ -121,6 +123,7 @@ class Typer:
                 raise KsqlStatementError(
                     f"Error processing expression: {self.text(e)}. Unsupported logical types. {names}",
                     summary=f"AND, OR and NOT take BOOLEAN, not {type_name(operand.type)}",
+                    hint="compare it with something: = 1, IS NOT NULL, ...",
                 )
 
     def _binary(self, e: ast.Binary) -> Typed:
@@ -247,6 +250,7 @@ class Typer:
                     f"WHEN operand type should be boolean.\nType for '{self.text(when.condition)}' is "
                     f"{type_name(typed.type)}",
                     summary=f"{self.text(when.condition)} is of type {type_name(typed.type)}, a condition is BOOLEAN",
+                    hint="compare it with something: = 1, IS NOT NULL, ...",
                 )
             conditions.append(typed)
         results = [when.result for when in e.whens] + ([e.default] if e.default is not None else [])
@@ -289,7 +293,15 @@ class Typer:
         args = [a for a in e.args if not isinstance(a, ast.Star)]
         typed: list[Typed | None] = [None if isinstance(a, ast.Lambda) else self.type(a) for a in args]
         given = [_argument(a, t) for a, t in zip(args, typed, strict=True)]
-        function = self._env.registry.resolve(e.name, given)
+        try:
+            function = self._env.registry.resolve(e.name, given)
+        except KsqlFunctionError as error:
+            if is_aggregate(e.name):
+                error.summary = f"{e.name} is an aggregate, which cannot be used here"
+                error.hint = "aggregates stand in SELECT and in HAVING, as in HAVING COUNT(*) > 3"
+            elif "does not exist" in (error.summary or ""):
+                error.hint = function_advice(e.name) or error.hint
+            raise
         if any(isinstance(a, ast.Lambda) for a in args):
             for i, argument in enumerate(args):
                 if isinstance(argument, ast.Lambda):

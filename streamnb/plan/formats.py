@@ -38,6 +38,8 @@ def _chosen(side: str, properties: Properties) -> str | None:
         raise KsqlStatementError(
             f"Cannot supply both '{own}' and 'FORMAT' properties, as 'FORMAT' sets both key and value formats. Either "
             "use just 'FORMAT', or use 'KEY_FORMAT' and 'VALUE_FORMAT'.",
+            summary=f"FORMAT and {own} are both given",
+            hint=f"leave one of them out: FORMAT sets {own} too.",
             span=properties.span(own),
         )
     for prop in (own, "FORMAT"):
@@ -70,7 +72,7 @@ def key_format(
             chosen = "KAFKA" if chosen == "KAFKA" else chosen
     if not columns and chosen == "KAFKA" and inherited is None and "KEY_FORMAT" not in properties:
         return FormatSpec("KAFKA", delimiter, wrapped=False)
-    _check_columns("Key", chosen, columns, "KEY")
+    _check_columns("Key", chosen, columns, "KEY", properties)
     return FormatSpec(chosen, delimiter, wrapped=len(columns) > 1)
 
 
@@ -97,7 +99,7 @@ def value_format(
         raise KsqlStatementError(
             "The 'NONE' format can not be used as a value format", span=properties.span("VALUE_FORMAT")
         )
-    _check_columns("Value", chosen, columns, "")
+    _check_columns("Value", chosen, columns, "", properties)
     return FormatSpec(chosen, delimiter, _wrapping(chosen, columns, properties, config))
 
 
@@ -133,7 +135,9 @@ def check_no_maps(columns: Sequence[Column]) -> None:
                 "Map keys, including types that contain maps, are not supported as they may lead to unexpected "
                 f"behavior due to inconsistent serialization. Key column name: `{column.name}`. Column type: "
                 f"{column.type}. "
-                "See https://github.com/confluentinc/ksql/issues/6621 for more."
+                "See https://github.com/confluentinc/ksql/issues/6621 for more.",
+                summary=f"key column {column.name} holds a map, and a key cannot",
+                hint="make it a value column, or put what identifies a record into a column of its own.",
             )
 
 
@@ -145,18 +149,21 @@ def _contains_map(type_: SqlType) -> bool:
     return isinstance(type_, Map)
 
 
-def _check_columns(side: str, name: str, columns: Sequence[Column], label: str) -> None:
+def _check_columns(
+    side: str, name: str, columns: Sequence[Column], label: str, properties: Properties | None = None
+) -> None:
     reason = _unsupported(name, columns, label)
     if reason is None:
         return
     if reason.startswith("JSON only"):
-        raise KsqlStatementError(reason)
+        raise KsqlStatementError(reason, hint="write MAP<STRING, ...>.")
     shown = ", ".join(f"{c} {label}".strip() for c in columns)
     raise KsqlStatementError(
         f"{side} format does not support schema.\nformat: {name}\n"
         f"schema: Persistence{{columns=[{shown}], features=[]}}\nreason: {reason}",
         summary=f"the {name} format cannot hold this {side.lower()}",
         hint=f"{reason}; choose another {side.upper()}_FORMAT, such as JSON.",
+        span=(properties.span(f"{side.upper()}_FORMAT") or properties.span("FORMAT")) if properties else None,
     )
 
 

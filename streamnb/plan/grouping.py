@@ -104,7 +104,12 @@ class _Grouping:
             if ref.name in _BOUNDS and self.windowed:
                 raise _bounds_misplaced(ref)
         if any(True for _ in _aggregate_calls(arg)):
-            raise KsqlStatementError(f"Aggregate functions can not be nested: {format_expression(call)}", span=arg.span)
+            raise KsqlStatementError(
+                f"Aggregate functions can not be nested: {format_expression(call)}",
+                summary="an aggregate cannot be inside another one",
+                hint="make a table of the inner one with CREATE TABLE ... AS SELECT, and aggregate that.",
+                span=arg.span,
+            )
         return self.relation.canonical(arg, clause)
 
 
@@ -257,13 +262,26 @@ def window_spec(window: ast.Window, *, final: bool) -> WindowSpec:
         raise KsqlStatementError(
             f"Retention period {retention} ms must be at least the window size plus the grace period "
             f"({size + grace} ms).",
+            summary="RETENTION is less than the window's size and its grace",
+            hint=f"write RETENTION {size + grace} MILLISECONDS, or more; or leave it out.",
             span=window.span,
         )
     advance = window.advance.ms if window.advance is not None else size
+    if size == 0:
+        raise KsqlStatementError(
+            "Window size (sizeMs) must be larger than zero."
+            if window.kind != "SESSION"
+            else "Gap time (gapMs) cannot be zero or negative.",
+            summary="a window cannot be 0 long",
+            hint="write SIZE 1 SECOND, or more." if window.kind != "SESSION" else "write SESSION (1 SECOND), or more.",
+            span=window.span,
+        )
     if not 0 < advance <= size and window.kind == "HOPPING":
         raise KsqlStatementError(
             f"Window advancement interval should be more than zero and less than window duration which is {size} ms, "
             f"and given advancement interval is: {advance} ms",
+            summary="windows that advance by more than their size leave records out",
+            hint="ADVANCE BY is above 0 and at most SIZE.",
             span=window.span,
         )
     return WindowSpec(window.kind, size, advance, grace, retention)

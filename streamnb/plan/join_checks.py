@@ -82,6 +82,7 @@ def join_window(step: JoinStep, *, left_is_table: bool) -> JoinWindow | None:
             "Stream-Stream joins must have a WITHIN clause specified. None was provided. To learn about how to specify "
             "a WITHIN clause with a stream-stream join, please visit: "
             "https://docs.confluent.io/current/ksql/docs/syntax-reference.html#create-stream-as-select",
+            summary="two streams are joined within a time, and no WITHIN is written",
             hint=f"say how far apart the records may be: JOIN {step.join.right.name} WITHIN 1 HOUR ON ...",
             span=step.join.span,
         )

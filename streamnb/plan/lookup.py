@@ -84,6 +84,9 @@ def _check_alternative(terms: Sequence[ast.Expression], source: DataSource, *, r
         raise _needs_scan(
             "A comparison condition on the key column cannot be combined with other comparisons such as an IN predicate"
         )
+    for term in terms:
+        if not compared and isinstance(term, ast.Like) and not any(True for _ in column_refs(term)):
+            raise _needs_scan("Like condition must be between strings", term)
     if not compared:
         shown = " AND ".join(format_expression(t) for t in terms)
         raise _needs_scan(f"WHERE clause missing key column for disjunct: {shown}")
@@ -137,7 +140,9 @@ def _key(expression: ast.Expression, source: DataSource) -> Column | None:
     return next((c for c in source.schema.key if c.name == expression.name), None)
 
 
-def _needs_scan(message: str) -> KsqlStatementError:
+def _needs_scan(message: str, place: ast.Expression | None = None) -> KsqlStatementError:
     return KsqlStatementError(
-        message, hint="SET 'ksql.query.pull.table.scan.enabled'='true'; lets a query read all rows."
+        message,
+        hint="SET 'ksql.query.pull.table.scan.enabled'='true'; lets a query read all rows.",
+        span=place.span if place is not None else None,
     )

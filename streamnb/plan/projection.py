@@ -311,5 +311,7 @@ def untyped(items: Sequence[tuple[Item, Typed]]) -> None:
         if typed.type is None:
             raise KsqlStatementError(
                 "Can't infer a type of null. Please explicitly cast it to a required type, e.g. CAST(null AS VARCHAR).",
+                summary="NULL has no type of its own",
+                hint="write CAST(NULL AS VARCHAR), or another type.",
                 span=item.span,
             )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from streamnb.catalog import closest
 from streamnb.errors import KsqlStatementError, ParseFailedError, Span
+from streamnb.log.base import CLEANUPS, Cleanup
 from streamnb.sql import ast
 
 __all__ = ["Properties"]
@@ -27,6 +28,13 @@ _UNITS = {
 }  # fmt: skip
 
 
+def _advice(name: str, clause: str) -> str:
+    if name == "KEY" and clause != "insert":
+        return "the key is declared with the columns: ID INT KEY in a stream, ID INT PRIMARY KEY in a table."
+    near = closest(name, _ALLOWED[clause])
+    return f"did you mean {near}?" if near else f"known here: {', '.join(sorted(_ALLOWED[clause]))}."
+
+
 class Properties:
     """The properties of one WITH clause, read by name."""
 
@@ -39,11 +47,10 @@ class Properties:
         for prop in properties:
             name = prop.name.upper()
             if name not in _ALLOWED[clause]:
-                near = closest(name, _ALLOWED[clause])
                 raise KsqlStatementError(
                     f"Failed to prepare statement: Invalid config variable(s) in the WITH clause: {name}",
                     summary=f"no property {name} in this WITH clause",
-                    hint=f"did you mean {near}?" if near else f"known here: {', '.join(sorted(_ALLOWED[clause]))}.",
+                    hint=_advice(name, clause),
                     span=prop.span,
                 )
             self._values[name] = prop
@@ -79,7 +86,21 @@ class Properties:
             return int(text)
         except ValueError:
             message = f"Invalid value {text} for configuration {name}: Not a number of type INT"
-            raise self._invalid(name, message) from None
+            raise KsqlStatementError(
+                message, summary=f"{name} is no whole number", hint=f"write {name}=1, say.", span=self.span(name)
+            ) from None
+
+    def count(self, name: str) -> int | None:
+        """Read a whole number of at least 1. Raises: KsqlStatementError when the value is none."""
+        value = self.integer(name)
+        if value is not None and value < 1:
+            raise KsqlStatementError(
+                f"Invalid value {value} for configuration {name}: Value must be at least 1",
+                summary=f"{name} cannot be {value}",
+                hint=f"write {name}=1, or more.",
+                span=self.span(name),
+            )
+        return value
 
     def boolean(self, name: str) -> bool | None:
         """Read TRUE or FALSE. Raises: KsqlStatementError when the value is neither."""
@@ -113,6 +134,31 @@ class Properties:
             )
         return int(parts[0]) * _UNITS[parts[1]]
 
+    def retention_ms(self) -> int | None:
+        """Read RETENTION_MS; -1 keeps records for ever. Raises: KsqlStatementError."""
+        value = self.integer("RETENTION_MS")
+        if value is not None and value < -1:
+            raise KsqlStatementError(
+                f"Invalid value {value} for configuration RETENTION_MS: Value must be at least -1",
+                summary=f"RETENTION_MS cannot be {value}",
+                hint="give milliseconds, or -1 to keep records for ever.",
+                span=self.span("RETENTION_MS"),
+            )
+        return value
+
+    def cleanup(self) -> Cleanup:
+        """Read CLEANUP_POLICY, ``delete`` where it is not given. Raises: KsqlStatementError when it is none."""
+        text = (self.text("CLEANUP_POLICY") or "delete").lower().replace(" ", "")
+        found = next((c for c in CLEANUPS if set(c.split(",")) == set(text.split(","))), None)
+        if found is None:
+            raise KsqlStatementError(
+                f"Invalid value {text} for configuration CLEANUP_POLICY: must be one of {', '.join(CLEANUPS)}",
+                summary=f"there is no cleanup policy {text}",
+                hint=f"write one of {', '.join(map(repr, CLEANUPS))}.",
+                span=self.span("CLEANUP_POLICY"),
+            )
+        return found
+
     def delimiter(self, name: str) -> str | None:
         """Read a delimiter: one character, or SPACE or TAB. Raises: KsqlStatementError for anything else."""
         text = self.text(name)
@@ -137,4 +183,7 @@ class Properties:
         return text
 
     def _invalid(self, name: str, message: str) -> KsqlStatementError:
-        return KsqlStatementError(message, span=self.span(name))
+        wanted = "true or false" if "either true" in message else "one character, or 'TAB' or 'SPACE'"
+        return KsqlStatementError(
+            message, summary=f"{name} cannot be {self.text(name)!r}", hint=f"write {wanted}.", span=self.span(name)
+        )

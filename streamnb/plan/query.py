@@ -28,6 +28,7 @@ from streamnb.plan.tablefunctions import plan_table_functions, table_calls
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType
 from streamnb.sql import ast
+from streamnb.sql.printer import format_expression
 
 __all__ = ["plan_query"]
 
@@ -42,12 +43,30 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
 
     Raises: KsqlStatementError and its kin, with ksqlDB's wording and the span of the place.
     """
+    try:
+        return _plan(query, context)
+    except UnresolvedColumnError as error:
+        error.hint = _alias_advice(query, error) or error.hint
+        raise
+
+
+def _alias_advice(query: ast.Query, error: UnresolvedColumnError) -> str | None:
+    """Tell that a name which is no column is that of a result, which only comes to be after the other clauses."""
+    parts = [p for p in (query.where, query.having, *query.group_by, *query.partition_by) if p is not None]
+    missing = next((r.name for part in parts for r in column_refs(part) if r.span == error.span), None)
+    named = next((i for i in query.items if isinstance(i, ast.SelectItem) and i.alias == missing and missing), None)
+    if named is None:
+        return None
+    return f"{missing} names a result; other clauses write what it is: {format_expression(named.expression)}"
+
+
+def _plan(query: ast.Query, context: QueryContext) -> QueryPlan:
     relation = plan_from(query, context.catalog, context.env)
     if context.persistent:
         check_aliases(query)
     _check_clauses(query, relation, context)
     if query.where is not None:
-        predicate = type_predicate(query.where, relation, "WHERE", context.env)
+        predicate = type_predicate(query.where, relation, "WHERE", context.env, of_pull=context.kind == "PULL")
         node = relation.node
         filtered = Filter(node.keys, node.values, node.windowed, node.is_table, node, predicate)
         relation = replace(relation, node=filtered)
@@ -61,11 +80,21 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
 
 def _check_clauses(query: ast.Query, relation: Relation, context: QueryContext) -> None:
     if query.emit == "FINAL" and query.window is None:
-        raise KsqlStatementError("EMIT FINAL is only supported for windowed aggregations.", span=query.span)
+        raise KsqlStatementError(
+            "EMIT FINAL is only supported for windowed aggregations.",
+            hint="add a WINDOW, or write EMIT CHANGES.",
+            span=query.span,
+        )
     if query.window is not None and not is_aggregation(query):
-        raise KsqlStatementError("WINDOW clause requires a GROUP BY clause.", span=query.window.span)
+        raise KsqlStatementError(
+            "WINDOW clause requires a GROUP BY clause.",
+            hint="add GROUP BY and an aggregate such as COUNT(*), or leave WINDOW out.",
+            span=query.window.span,
+        )
     if query.having is not None and not query.group_by and not is_aggregation(query):
-        raise KsqlStatementError("HAVING requires a GROUP BY clause.", span=query.having.span)
+        raise KsqlStatementError(
+            "HAVING requires a GROUP BY clause.", hint="write WHERE for single rows.", span=query.having.span
+        )
     if query.partition_by and relation.is_table():
         raise KsqlStatementError(
             "Invalid PARTITION BY: PARTITION BY is only supported on streams, not on tables.",
@@ -195,7 +224,11 @@ def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], cont
         raise (
             KsqlStatementError("PARTITION BY is only supported in persistent queries.", span=query.partition_by[0].span)
             if context.kind == "PULL"
-            else KsqlStatementError("Push queries do not support PARTITION BY clauses.")
+            else KsqlStatementError(
+                "Push queries do not support PARTITION BY clauses.",
+                hint="leave it out, or write CREATE STREAM name AS SELECT ... PARTITION BY ...",
+                span=query.partition_by[0].span,
+            )
         )
     scope = RelationScope(relation, "SELECT")
     typed = [(i, type_item(i.expression, scope, context.env)) for i in items]

@@ -94,8 +94,8 @@ class Relation:
         return UnresolvedColumnError(
             f"{clause} column '{shown}' cannot be resolved.{extra}",
             summary=f"column {shown} is not in {where}",
-            hint=(f"did you mean {near}? " if near else "") + f"{owner or 'They'} {'has' if owner else 'have'} "
-            f"{', '.join(known)}.",
+            hint=(f"did you mean {near}? " if near else _as_text(ref, clause))
+            + f"{owner or 'They'} {'has' if owner else 'have'} {', '.join(known)}.",
             span=ref.span,
         )
 
@@ -113,6 +113,14 @@ class Relation:
     def is_table(self) -> bool:
         """Tell whether the relation is a table's changelog."""
         return self.node.is_table
+
+
+def _as_text(ref: ast.ColumnRef, clause: str) -> str:
+    """Guess that a name which is like no column was meant as a text: in a condition, or where it has quotes."""
+    quoted = ref.name != ref.name.upper()
+    return (
+        f"a text is written '{ref.name}'. " if ref.source is None and (quoted or clause in ("WHERE", "HAVING")) else ""
+    )
 
 
 def _unknown_source(name: str, aliases: Sequence[str], span: Span) -> KsqlStatementError:

@@ -27,6 +27,22 @@ _RANK: dict[SqlType, int] = {s.INTEGER: 0, s.BIGINT: 1, s.DOUBLE: 3}
 _INTEGERS: dict[SqlType, Decimal] = {s.INTEGER: Decimal(10, 0), s.BIGINT: Decimal(19, 0)}
 
 
+_KNOWN = (
+    "BOOLEAN", "INT", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "VARCHAR", "STRING", "BYTES", "DATE", "TIME",
+    "TIMESTAMP", "ARRAY", "MAP", "STRUCT",
+)  # fmt: skip
+# What other databases call them.
+_ELSEWHERE = {
+    "TEXT": "VARCHAR", "CHAR": "VARCHAR", "NVARCHAR": "VARCHAR", "JSON": "VARCHAR, or STRUCT<...> for its fields",
+    "FLOAT": "DOUBLE", "REAL": "DOUBLE", "NUMBER": "DECIMAL(p, s)", "NUMERIC": "DECIMAL(p, s)",
+    "DECIMAL": "DECIMAL(p, s), with its precision and scale", "LONG": "BIGINT", "INT8": "BIGINT", "INT4": "INT",
+    "SMALLINT": "INT", "TINYINT": "INT", "MEDIUMINT": "INT", "SHORT": "INT", "BOOL": "BOOLEAN", "BIT": "BOOLEAN",
+    "DATETIME": "TIMESTAMP", "TIMESTAMPTZ": "TIMESTAMP", "BLOB": "BYTES", "BINARY": "BYTES", "VARBINARY": "BYTES",
+    "ARRAY": "ARRAY<...>, with the type of its elements", "MAP": "MAP<STRING, ...>, with the type of its values",
+    "STRUCT": "STRUCT<field type, ...>",
+}  # fmt: skip
+
+
 def named_type(type_: SqlType, custom: Mapping[str, SqlType]) -> SqlType:
     """Replace the custom types inside a type by what they stand for.
 
@@ -35,11 +51,11 @@ def named_type(type_: SqlType, custom: Mapping[str, SqlType]) -> SqlType:
     if isinstance(type_, ast.TypeName):
         if type_.name in custom:
             return named_type(custom[type_.name], custom)
-        near = closest(type_.name, custom)
+        near = _ELSEWHERE.get(type_.name) or closest(type_.name, (*_KNOWN, *custom))
         raise KsqlStatementError(
             f"Cannot resolve unknown type: {type_.name}",
             summary=f"type {type_.name} does not exist",
-            hint=f"did you mean {near}?" if near else "SHOW TYPES lists the custom types; CREATE TYPE adds one.",
+            hint=f"did you mean {near}?" if near else f"types are {', '.join(_KNOWN)}; SHOW TYPES lists custom ones.",
         )
     if isinstance(type_, Array):
         return Array(named_type(type_.element, custom))

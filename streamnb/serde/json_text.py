@@ -33,11 +33,14 @@ def double_text(value: Sql) -> Sql:
 
 
 def _scientific(value: Sql) -> Sql:
-    """Move the point of DuckDB's shortest text behind the first digit; plain texts have all their digits before it."""
+    """Move the point of DuckDB's shortest text behind the first digit; plain texts have all their digits before it.
+
+    Of the texts that mean the least number, Java takes the nearest with two digits, DuckDB one digit.
+    """
     return sql(
         "CASE WHEN contains(({0})::VARCHAR, 'e') THEN"
-        " regexp_replace(regexp_replace(({0})::VARCHAR, '^(-?[0-9])e', '\\1.0e'), 'e([+-]?)0*([0-9]+)$',"
-        " CASE WHEN contains(({0})::VARCHAR, 'e-') THEN 'E-\\2' ELSE 'E\\2' END)"
+        " replace(regexp_replace(regexp_replace(({0})::VARCHAR, '^(-?[0-9])e', '\\1.0e'), 'e([+-]?)0*([0-9]+)$',"
+        " CASE WHEN contains(({0})::VARCHAR, 'e-') THEN 'E-\\2' ELSE 'E\\2' END), '5.0E-324', '4.9E-324')"
         " WHEN abs({0}) >= 1 THEN"
         " regexp_replace(rtrim(regexp_replace(({0})::VARCHAR, '^(-?[0-9])([0-9]*)\\.([0-9]*)$', '\\1.\\2\\3'), '0'),"
         " '\\.$', '.0') || 'E' || (strpos(trim(({0})::VARCHAR, '-'), '.') - 2)::VARCHAR"

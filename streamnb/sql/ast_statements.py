@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from streamnb.errors import Span
 from streamnb.schema import SqlType
-from streamnb.sql.ast_expressions import Expression, Node
+from streamnb.sql.ast_expressions import NO_SPAN, Expression, Node
 from streamnb.sql.ast_queries import Duration, Query
 
 __all__ = [
@@ -44,7 +45,9 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Statement(Node):
-    """Base of all statements."""
+    """Base of all statements. ``at`` is where the name stands of what the statement is about, if it names anything."""
+
+    at: Span = field(default=NO_SPAN, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -101,11 +104,12 @@ class InsertInto(Statement):
 
 @dataclass(frozen=True)
 class InsertValues(Statement):
-    """INSERT INTO target [(columns)] VALUES (values); no columns means all of them."""
+    """INSERT INTO target [(columns)] VALUES (values); no columns means all of them. ``places``: where these stand."""
 
     target: str
     columns: tuple[str, ...]
     values: tuple[Expression, ...]
+    places: tuple[Span, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)

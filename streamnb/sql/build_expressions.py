@@ -171,7 +171,7 @@ class ExpressionBuilder(Transformer_NonRecursive[Any, Any]):
         return ast.Call(function, given, span=span_of(meta))
 
     def call_star(self, meta: Meta, name: Token, star: Token) -> ast.Call:
-        return ast.Call(name.upper(), (ast.Star(span=_token_span(star)),), span=span_of(meta))
+        return ast.Call(name.upper(), (ast.Star(span=token_span(star)),), span=span_of(meta))
 
     def lambda_one(self, meta: Meta, param: Token | ast.Expression, body: ast.Expression) -> ast.Lambda:
         name = name_of(param) if isinstance(param, Token) else _param(param)
@@ -191,7 +191,7 @@ class ExpressionBuilder(Transformer_NonRecursive[Any, Any]):
                 place=AT_LINE,
                 summary=f"no literal of type {kind} is known",
                 hint=f"a literal with a type starts with {', '.join(_TYPED_LITERALS)} or DECIMAL",
-                span=_token_span(name),
+                span=token_span(name),
             )
         return ast.Cast(_text(text), _TYPES[kind], span=span_of(meta))
 
@@ -282,12 +282,13 @@ class ExpressionBuilder(Transformer_NonRecursive[Any, Any]):
         return _decimal_type(precision.value, scale.value, span_of(meta))
 
 
-def _token_span(token: Token) -> Span:
+def token_span(token: Token) -> Span:
+    """Tell where a token stands."""
     return Span(token.start_pos or 0, token.end_pos or 0)
 
 
 def _text(token: Token) -> ast.StringLiteral:
-    return ast.StringLiteral(str(token), span=_token_span(token))
+    return ast.StringLiteral(str(token), span=token_span(token))
 
 
 def _as_unit(argument: ast.Expression) -> ast.Expression:

@@ -11,7 +11,7 @@ from lark.tree import Meta
 
 from streamnb.schema import SqlType
 from streamnb.sql import ast
-from streamnb.sql.build_expressions import BuildError, name_of, span_of
+from streamnb.sql.build_expressions import BuildError, name_of, span_of, token_span
 from streamnb.sql.build_queries import QueryBuilder
 
 __all__ = ["StatementBuilder"]
@@ -57,6 +57,7 @@ class StatementBuilder(QueryBuilder):
             if_not_exists=unless.written,
             is_source=read_only is not None,
             span=span_of(meta),
+            at=token_span(name),
         )
 
     def create_as(
@@ -77,16 +78,19 @@ class StatementBuilder(QueryBuilder):
             or_replace=replace is not None,
             if_not_exists=unless.written,
             span=span_of(meta),
+            at=token_span(name),
         )
 
     def alter_source(self, meta: Meta, kind: str, name: Token, *columns: ast.ColumnDef) -> ast.AlterSource:
-        return ast.AlterSource(kind, name_of(name), columns, span=span_of(meta))
+        return ast.AlterSource(kind, name_of(name), columns, span=span_of(meta), at=token_span(name))
 
     def added(self, meta: Meta, name: Token, type_: SqlType) -> ast.ColumnDef:
         return ast.ColumnDef(name_of(name), type_, span=span_of(meta))
 
     def drop_source(self, meta: Meta, kind: str, exists: _Exists, name: Token, delete: Token | None) -> ast.DropSource:
-        return ast.DropSource(kind, name_of(name), exists.written, delete is not None, span=span_of(meta))
+        return ast.DropSource(
+            kind, name_of(name), exists.written, delete is not None, span=span_of(meta), at=token_span(name)
+        )
 
     def kind(self, meta: Meta, word: Token) -> str:
         return word.upper()
@@ -130,16 +134,19 @@ class StatementBuilder(QueryBuilder):
     def insert_into(
         self, meta: Meta, target: Token, properties: tuple[ast.Property, ...] | None, query: ast.Query
     ) -> ast.InsertInto:
-        return ast.InsertInto(name_of(target), query, properties or (), span=span_of(meta))
+        return ast.InsertInto(name_of(target), query, properties or (), span=span_of(meta), at=token_span(target))
 
     def insert_values(
-        self, meta: Meta, target: Token, columns: tuple[str, ...] | None, values: tuple[ast.Expression, ...]
+        self, meta: Meta, target: Token, columns: tuple[Token, ...] | None, values: tuple[ast.Expression, ...]
     ) -> ast.InsertValues:
         _check_row(meta, columns, values)
-        return ast.InsertValues(name_of(target), columns or (), values, span=span_of(meta))
+        places = tuple(token_span(c) for c in columns or ())
+        return ast.InsertValues(
+            name_of(target), _resolved(columns), values, places, span=span_of(meta), at=token_span(target)
+        )
 
-    def names(self, meta: Meta, *names: Token | None) -> tuple[str, ...]:
-        return tuple(name_of(n) for n in names if n is not None)
+    def names(self, meta: Meta, *names: Token | None) -> tuple[Token, ...]:
+        return tuple(n for n in names if n is not None)
 
     def values(self, meta: Meta, row: tuple[ast.Expression, ...]) -> tuple[ast.Expression, ...]:
         return row
@@ -150,18 +157,20 @@ class StatementBuilder(QueryBuilder):
     # Types and connectors
 
     def create_type(self, meta: Meta, unless: _Exists, name: Token, type_: SqlType) -> ast.CreateType:
-        return ast.CreateType(name_of(name), type_, unless.written, span=span_of(meta))
+        return ast.CreateType(name_of(name), type_, unless.written, span=span_of(meta), at=token_span(name))
 
     def drop_type(self, meta: Meta, exists: _Exists, name: Token) -> ast.DropType:
-        return ast.DropType(name_of(name), exists.written, span=span_of(meta))
+        return ast.DropType(name_of(name), exists.written, span=span_of(meta), at=token_span(name))
 
     def create_connector(
         self, meta: Meta, kind: Token, unless: _Exists, name: Token, properties: tuple[ast.Property, ...]
     ) -> ast.CreateConnector:
-        return ast.CreateConnector(kind.upper(), name_of(name), properties, unless.written, span=span_of(meta))
+        return ast.CreateConnector(
+            kind.upper(), name_of(name), properties, unless.written, span=span_of(meta), at=token_span(name)
+        )
 
     def drop_connector(self, meta: Meta, exists: _Exists, name: Token) -> ast.DropConnector:
-        return ast.DropConnector(name_of(name), exists.written, span=span_of(meta))
+        return ast.DropConnector(name_of(name), exists.written, span=span_of(meta), at=token_span(name))
 
     # Topics and queries
 
@@ -169,15 +178,17 @@ class StatementBuilder(QueryBuilder):
         self, meta: Meta, topic: Token, beginning: Token | None, interval: int | None, limit: int | None
     ) -> ast.PrintTopic:
         # Topics are case sensitive: the name is taken as written.
-        return ast.PrintTopic(str(topic), beginning is not None, interval, limit, span=span_of(meta))
+        return ast.PrintTopic(
+            str(topic), beginning is not None, interval, limit, span=span_of(meta), at=token_span(topic)
+        )
 
     def query_control(self, meta: Meta, action: Token, target: Token) -> ast.QueryControl:
         query_id = None if target.type == "ALL" else name_of(target)
-        return ast.QueryControl(action.upper(), query_id, span=span_of(meta))
+        return ast.QueryControl(action.upper(), query_id, span=span_of(meta), at=token_span(target))
 
     def explain(self, meta: Meta, target: ast.Statement | Token) -> ast.Explain:
         if isinstance(target, Token):
-            return ast.Explain(query_id=name_of(target), span=span_of(meta))
+            return ast.Explain(query_id=name_of(target), span=span_of(meta), at=token_span(target))
         return ast.Explain(target, span=span_of(meta))
 
     def listed(self, meta: Meta, *words: Token | None) -> list[str]:
@@ -188,36 +199,36 @@ class StatementBuilder(QueryBuilder):
         return ast.Show(" ".join(words[:-1] if extended else words), extended, span=span_of(meta))
 
     def describe_source(self, meta: Meta, name: Token, extended: Token | None) -> ast.Describe:
-        return ast.Describe("SOURCE", name_of(name), extended is not None, span=span_of(meta))
+        return ast.Describe("SOURCE", name_of(name), extended is not None, span=span_of(meta), at=token_span(name))
 
     def describe_source_2018(self, meta: Meta, _extended: Token, name: Token) -> ast.Describe:
-        return ast.Describe("SOURCE", name_of(name), True, span=span_of(meta))
+        return ast.Describe("SOURCE", name_of(name), True, span=span_of(meta), at=token_span(name))
 
     def describe_all(self, meta: Meta, what: Token, extended: Token | None) -> ast.Describe:
         return ast.Describe(what.upper(), None, extended is not None, span=span_of(meta))
 
     def describe_other(self, meta: Meta, what: Token, name: Token) -> ast.Describe:
-        return ast.Describe(what.upper(), name_of(name), span=span_of(meta))
+        return ast.Describe(what.upper(), name_of(name), span=span_of(meta), at=token_span(name))
 
     # Settings and variables
 
     def set_property(self, meta: Meta, name: Token, value: Token) -> ast.SetProperty:
-        return ast.SetProperty(str(name), str(value), span=span_of(meta))
+        return ast.SetProperty(str(name), str(value), span=span_of(meta), at=token_span(name))
 
     def unset_property(self, meta: Meta, name: Token) -> ast.UnsetProperty:
-        return ast.UnsetProperty(str(name), span=span_of(meta))
+        return ast.UnsetProperty(str(name), span=span_of(meta), at=token_span(name))
 
     def alter_system(self, meta: Meta, name: Token, value: Token) -> ast.AlterSystem:
-        return ast.AlterSystem(str(name), str(value), span=span_of(meta))
+        return ast.AlterSystem(str(name), str(value), span=span_of(meta), at=token_span(name))
 
     def define(self, meta: Meta, name: Token, value: Token) -> ast.Define:
-        return ast.Define(str(name), str(value), span=span_of(meta))
+        return ast.Define(str(name), str(value), span=span_of(meta), at=token_span(name))
 
     def undefine(self, meta: Meta, name: Token) -> ast.Undefine:
-        return ast.Undefine(str(name), span=span_of(meta))
+        return ast.Undefine(str(name), span=span_of(meta), at=token_span(name))
 
     def run_script(self, meta: Meta, path: Token) -> ast.RunScript:
-        return ast.RunScript(str(path), span=span_of(meta))
+        return ast.RunScript(str(path), span=span_of(meta), at=token_span(path))
 
     # Checks
 
@@ -229,7 +240,9 @@ class StatementBuilder(QueryBuilder):
         properties: tuple[ast.Property, ...] | None,
         timeout: ast.Duration | None,
     ) -> ast.AssertTopic:
-        return ast.AssertTopic(str(name), properties or (), timeout, not absent.written, span=span_of(meta))
+        return ast.AssertTopic(
+            str(name), properties or (), timeout, not absent.written, span=span_of(meta), at=token_span(name)
+        )
 
     def assert_schema(
         self, meta: Meta, absent: _Exists, subject: Token | None, schema_id: int | None, timeout: ast.Duration | None
@@ -241,16 +254,18 @@ class StatementBuilder(QueryBuilder):
         return duration
 
     def assert_values(
-        self, meta: Meta, source: Token, columns: tuple[str, ...] | None, values: tuple[ast.Expression, ...]
+        self, meta: Meta, source: Token, columns: tuple[Token, ...] | None, values: tuple[ast.Expression, ...]
     ) -> ast.AssertValues:
         _check_row(meta, columns, values)
-        return ast.AssertValues(name_of(source), columns or (), values, span=span_of(meta))
+        return ast.AssertValues(name_of(source), _resolved(columns), values, span=span_of(meta), at=token_span(source))
 
     def assert_tombstone(
-        self, meta: Meta, source: Token, columns: tuple[str, ...] | None, values: tuple[ast.Expression, ...]
+        self, meta: Meta, source: Token, columns: tuple[Token, ...] | None, values: tuple[ast.Expression, ...]
     ) -> ast.AssertTombstone:
         _check_row(meta, columns, values)
-        return ast.AssertTombstone(name_of(source), columns or (), values, span=span_of(meta))
+        return ast.AssertTombstone(
+            name_of(source), _resolved(columns), values, span=span_of(meta), at=token_span(source)
+        )
 
     def assert_source(
         self,
@@ -260,14 +275,21 @@ class StatementBuilder(QueryBuilder):
         columns: tuple[ast.ColumnDef, ...] | None,
         properties: tuple[ast.Property, ...] | None,
     ) -> ast.AssertSource:
-        return ast.AssertSource(kind, name_of(name), columns or (), properties or (), span=span_of(meta))
+        return ast.AssertSource(
+            kind, name_of(name), columns or (), properties or (), span=span_of(meta), at=token_span(name)
+        )
 
 
-def _check_row(meta: Meta, columns: tuple[str, ...] | None, values: tuple[Any, ...]) -> None:
+def _resolved(columns: tuple[Token, ...] | None) -> tuple[str, ...]:
+    return tuple(name_of(c) for c in columns or ())
+
+
+def _check_row(meta: Meta, columns: tuple[Token, ...] | None, values: tuple[Any, ...]) -> None:
     if columns and len(columns) != len(values):
         raise BuildError(
             f"Expected number columns and values to match: {len(columns)}, {len(values)}",
             summary=f"{len(columns)} columns are named but {len(values)} values are given",
+            hint="give one value for each column.",
             span=span_of(meta),
         )
 

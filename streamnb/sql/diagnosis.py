@@ -9,6 +9,7 @@ from lark import UnexpectedToken
 from lark.lexer import Token
 
 from streamnb.errors import ParseFailedError, Span
+from streamnb.sql.advice import Refusal, advise, known_elsewhere
 from streamnb.sql.lalr import END, Grammar, grammar
 from streamnb.sql.tokens import RESERVED
 
@@ -26,21 +27,6 @@ _NAMES = {
 _HINT_TOKENS_MAX = 8
 _MESSAGE_TOKENS_MAX = 3
 _CLOSE = 0.7
-
-# Statements and clauses of KSQL in 2018, and of other dialects, by the first words that give them away.
-_KNOWN_ELSEWHERE = {
-    "REGISTER": "topics are no longer registered: a stream or table names its own in WITH (KAFKA_TOPIC='...')",
-    "SHOW REGISTERED": "topics are no longer registered: SHOW TOPICS lists those of the log",
-    "DROP TOPIC": "a topic is deleted with its source: DROP STREAM name DELETE TOPIC",
-    "DESCRIBE TOPIC": "PRINT 'topic' FROM BEGINNING shows what is in a topic",
-    "EXPORT": "the statements of a session are its script: keep them in a file",
-    "LOAD": "RUN SCRIPT 'file' of the shell runs a file of statements",
-    "UPDATE": "rows are changed by inserting a new one with the same key: INSERT INTO ... VALUES",
-    "RUN": "RUN SCRIPT is a command of the shell and of the test tool",
-    "SELECT DISTINCT": "distinct rows are those of GROUP BY",
-}
-# Reserved words that nobody means as a name.
-_NEVER_MEANT = frozenset(("NULL", "SELECT", "DISTINCT", "AND", "OR", "NOT", "AS"))
 
 
 def line_column(text: str, offset: int) -> tuple[int, int]:
@@ -60,9 +46,11 @@ def describe_syntax_error(
     span = _span(tokens, index, end)
     accepted = rules.accepted_by(error.state)
     message = _message(rules, tokens, index, accepted, text, span) + f"\nStatement: {text[start:end]};"
-    misspelt = _misspelt(rules, tokens, index, accepted, rule)
+    refusal = Refusal(tokens, index, accepted, text)
+    known = known_elsewhere(refusal)
+    misspelt = None if known else _misspelt(rules, tokens, index, accepted, rule)
     if misspelt is None:
-        hint = _hint(rules, tokens, index, accepted)
+        hint = known or advise(refusal) or _alternatives(rules, accepted)
     else:
         index, keyword = misspelt
         span, hint = _span(tokens, index, end), f"did you mean {keyword}?"
@@ -92,7 +80,7 @@ def _message(rules: Grammar, tokens: Sequence[Token], index: int, accepted: set[
     line, column = line_column(text, span.start)
     word = _written(text, span)
     if index == 0:
-        close = _close_keyword(word, accepted)
+        close = _close_keyword(rules, word, accepted)
         also = f"\nDid you mean '{close}'?" if close else ""
         return f"line {line}:{column}: Syntax Error\nUnknown statement '{word}'{also}"
     if _in_select_list(tokens, index):
@@ -137,18 +125,6 @@ def _summary(tokens: Sequence[Token], index: int, text: str, span: Span) -> str:
     return f"{word} is not expected here"
 
 
-def _hint(rules: Grammar, tokens: Sequence[Token], index: int, accepted: set[str]) -> str:
-    words = " ".join(t.upper() for t in tokens[:2])
-    for start, advice in _KNOWN_ELSEWHERE.items():
-        if index <= 1 and (words == start or words.startswith(start + " ")):
-            return advice
-    if 0 < index < len(tokens) and tokens[index - 1] == "," and tokens[index].type in (*RESERVED, "RPAR"):
-        return f"leave the comma before {tokens[index].upper()} out"
-    if _is_reserved_name(tokens, index, accepted) and tokens[index].type not in _NEVER_MEANT:
-        return f"{tokens[index].upper()} is a keyword; as a name it is written `{tokens[index].upper()}`"
-    return _alternatives(rules, accepted)
-
-
 def _alternatives(rules: Grammar, accepted: set[str]) -> str:
     """Write what is expected: keywords and kinds of values first, operators only when there is nothing else."""
     words = sorted({_NAMES.get(kind, kind) for kind in accepted if kind in _NAMES or kind in rules.keywords})
@@ -166,19 +142,18 @@ def _misspelt(
     rules: Grammar, tokens: Sequence[Token], index: int, accepted: set[str], rule: str
 ) -> tuple[int, str] | None:
     """Find a misspelt keyword: the refused word itself, or the word before, taken for a name (``FROM t WERE x``)."""
-    if index < len(tokens) and tokens[index].type == "NAME":
-        close = _close_keyword(tokens[index], accepted)
+    if index < len(tokens) and (tokens[index].type == "NAME" or tokens[index].type in RESERVED):
+        close = _close_keyword(rules, tokens[index], accepted)
         if close:
             return index, close
     if index > 0 and tokens[index - 1].type == "NAME":
         before = rules.accepted(tokens[: index - 1], rule)
-        close = _close_keyword(tokens[index - 1], before)
+        close = _close_keyword(rules, tokens[index - 1], before)
         if close:
             return index - 1, close
     return None
 
 
-def _close_keyword(word: str, accepted: set[str]) -> str | None:
-    words = [kind for kind in accepted if kind.isalpha() and kind not in _NAMES]
-    close = get_close_matches(word.upper(), sorted(words), 1, _CLOSE)
+def _close_keyword(rules: Grammar, word: str, accepted: set[str]) -> str | None:
+    close = get_close_matches(word.upper(), sorted(accepted & rules.keywords), 1, _CLOSE)
     return close[0] if close and close[0] != word.upper() else None

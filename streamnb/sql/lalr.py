@@ -17,7 +17,7 @@ from streamnb.sql.tokens import RESERVED, next_kinds
 __all__ = ["END", "Grammar", "grammar"]
 
 END = "$END"
-_START = ["statement", "test_statement", "expression", "type", "schema"]
+_START = ["statement", "session_statement", "test_statement", "expression", "type", "schema"]
 
 
 class KeywordLexer(Lexer):

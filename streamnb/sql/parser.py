@@ -38,12 +38,17 @@ _BUILDER = StatementBuilder()
 
 
 def parse_statement(
-    text: str | StatementText, variables: Mapping[str, str] | None = None, *, test_tool: bool = False
+    text: str | StatementText,
+    variables: Mapping[str, str] | None = None,
+    *,
+    scripts: bool = False,
+    test_tool: bool = False,
 ) -> ast.Statement:
     """Parse one statement; a ``;`` at its end is allowed.
 
-    ``variables`` replace ``${name}``, one token for one token. ``test_tool`` adds the statements of ksqlDB's test
-    tool: ASSERT VALUES, ASSERT NULL VALUES, ASSERT STREAM, ASSERT TABLE and RUN SCRIPT.
+    ``variables`` replace ``${name}``, one token for one token. ``scripts`` adds RUN SCRIPT, which ksqlDB's server does
+    not know; ``test_tool`` adds it and the statements of ksqlDB's test tool: ASSERT VALUES, ASSERT NULL VALUES, ASSERT
+    STREAM and ASSERT TABLE.
 
     Raises: ParseFailedError.
     """
@@ -51,7 +56,7 @@ def parse_statement(
         text = _only_statement(text)
     script = text.script or text.text
     start = text.start if text.script else 0
-    rule = "test_statement" if test_tool else "statement"
+    rule = "test_statement" if test_tool else "session_statement" if scripts else "statement"
     statement: ast.Statement = _parse(script, rule, variables, start, start + len(text.text))
     return statement
 
@@ -96,7 +101,7 @@ def accepted_tokens(text: str) -> set[str]:
         tokens = list(tokenize(text, start, len(text), rules.operators, None))
         if tokens and tokens[-1].type == "WORD" and tokens[-1].end_pos == len(text):
             tokens.pop()
-        accepted = rules.accepted(tokens, "statement")
+        accepted = rules.accepted(tokens, "session_statement")
     except (ParseFailedError, UnexpectedToken):
         return set()
     return {_PLACEHOLDERS.get(kind) or rules.shown(kind) for kind in accepted}

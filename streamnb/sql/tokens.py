@@ -211,7 +211,13 @@ def _unknown_character(text: str, position: int) -> ParseFailedError:
             f": '{body[1]}'" if body else ", names in double quotes or back quotes"
         )
     elif character == "`":
-        summary = "a name in back quotes is not closed"
+        summary, hint = "a name in back quotes is not closed", "a back quote inside a name is written twice"
+    elif text.startswith("::", position):
+        hint = "a conversion is written CAST(value AS type)"
+    elif character == "$":
+        hint = "a variable is written ${name}; DEFINE name = 'value' defines it"
+    elif character in "\\{}[]:!&|^~?#":
+        hint = "no sign of the language; texts stand in single quotes, names with other characters in back quotes"
     elif text.startswith("/*", position):
         summary, hint = "a comment is not closed", "end it with */"
     elif character in _CURLY_QUOTES:

@@ -42,7 +42,14 @@ def create_connector(pipeline: Pipeline, statement: ast.CreateConnector, *, repl
             f"Failed to create connector: no connector class {class_}",
             summary=f"connector class {class_} is not available",
             hint=f"this version has {DATAGEN_CLASSES[0]}.",
-            span=statement.span,
+            span=statement.at,
+        )
+    if statement.kind == "SINK":
+        raise KsqlError(
+            f"Failed to create connector: {class_} is no sink connector",
+            summary=f"connector class {class_} is a source of records, not a sink",
+            hint=f"write CREATE SOURCE CONNECTOR {statement.name} ...",
+            span=statement.at,
         )
     config = DatagenConfig.parse(properties)
     pipeline.ensure_topic(config.topic, None if replay else config.partitions, None)

@@ -222,6 +222,8 @@ def _explained(error: DatabaseError, query: HistoryQuery, sources: _Sources) -> 
         near = closest(name, columns)
         what = f"column {name} does not exist"
         hint = (f"did you mean {near}? " if near else "") + (f"columns here: {', '.join(columns)}." if columns else "")
+    if hint is None and "FROM clause" in what:
+        hint = 'say what to read: FROM a stream, a table, or topic."name".'
     quoted = [name] if name is not None else re.findall(r'"([^"]+)"', what)
     span: Span | None = next((s for s in (find_name(query.text, n) for n in quoted) if s is not None), None)
     summary = what[0].lower() + what[1:].rstrip(".!")

@@ -57,8 +57,10 @@ class HistoryQuery:
             raise KsqlStatementError(f"This SELECT is not supported: {error}") from None
         answer = json.loads(store.rows(sql("SELECT json_serialize_sql({})", lit(text)))[0][0])
         if answer["error"] or len(answer["statements"]) != 1:
-            raise KsqlStatementError(
-                f"This SELECT is not supported: {answer.get('error_message', 'it is more than one statement')}",
+            reason = str(answer.get("error_message", "it is more than one statement"))
+            unread = "syntax error" in reason or "without selection list" in reason
+            raise (ParseFailedError if unread else KsqlStatementError)(
+                f"This SELECT is not supported: {reason}",
                 summary="this form of SELECT is not supported over history",
                 hint="write one SELECT without parameters and without PIVOT.",
             )
@@ -97,6 +99,8 @@ def parse_history(text: str, resolve: Callable[[exp.Table, Span | None], str]) -
         raise ParseFailedError(
             "The text cannot be read: a quote or a comment is not closed", summary="a quote or a comment is not closed"
         ) from None
+    except IndexError:  # sqlglot's, of a lambda without parameters
+        raise ParseFailedError("The text cannot be read") from None
     except RecursionError:
         raise ParseFailedError("The statement is nested too deeply") from None
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
@@ -148,6 +152,7 @@ def _syntax_error(error: ParseError, text: str) -> ParseFailedError:
     return ParseFailedError(
         f"line {line}:{start - text.rfind(chr(10), 0, start)}: {what}",
         summary=what[0].lower() + what[1:],
+        hint="this is read as a SELECT of DuckDB's over history; look at the word before.",
         span=Span(start, start + max(len(word), 1)),
     )
 

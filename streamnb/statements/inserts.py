@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from streamnb.backends.duckdb.expressions import compile_expression
-from streamnb.catalog import DataSource
+from streamnb.catalog import DataSource, closest
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.engine.sink import EmbeddedTopics, encoded
 from streamnb.errors import KsqlError, KsqlStatementError
@@ -35,7 +35,7 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
                 + " is required for tables",
             ),
             hint="name the key column and give it a value.",
-            span=statement.span,
+            span=statement.at,
         )
     expressions = {name: _compile(pipeline, source, name, value) for name, value in given.items()}
     pipeline.registry.install(pipeline.store)
@@ -46,7 +46,7 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
             _FAILED.format(source.name, "ROWTIME must not be negative"),
             summary="ROWTIME is negative",
             hint="it counts milliseconds since 1970-01-01.",
-            span=statement.span,
+            span=statement.at,
         )
     pieces += [sql("{}::BIGINT AS ts", ts), sql("NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr"), sql("false AS vnull")]
     pieces += _columns("k", source.schema.key, expressions) + _columns("v", source.schema.value, expressions)
@@ -60,7 +60,7 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
             _FAILED.format(source.name, str(error).split("\n", 1)[0]),
             summary=f"a value for {source.name} cannot be computed",
             hint=str(error).split("\n", 1)[0],
-            span=statement.span,
+            span=statement.at,
         ) from error
     return "1 record inserted"
 
@@ -77,16 +77,32 @@ def _target(pipeline: Pipeline, statement: ast.InsertValues) -> DataSource:
                 else ""
             ),
             summary=f"stream or table {statement.target} does not exist",
-            hint=f"sources here: {', '.join(s.name for s in pipeline.catalog)}.",
-            span=statement.span,
+            hint=_known(pipeline, statement.target),
+            span=statement.at,
         )
     if source.read_only:
         raise KsqlError(
-            f"Cannot insert values into read-only {source.kind.lower()}: {source.name}", span=statement.span
+            f"Cannot insert values into read-only {source.kind.lower()}: {source.name}",
+            summary=f"{source.name} can only be read",
+            hint="it was declared with SOURCE, or belongs to streamnb; insert into another source over its topic.",
+            span=statement.at,
         )
     if source.window is not None:
-        raise KsqlError("Cannot insert values into windowed stream/table!", span=statement.span)
+        raise KsqlError(
+            "Cannot insert values into windowed stream/table!",
+            summary=f"{source.name} has windowed keys, which INSERT cannot write",
+            hint="insert into the source that the windows are made of.",
+            span=statement.at,
+        )
     return source
+
+
+def _known(pipeline: Pipeline, name: str) -> str:
+    """Suggest the source that was meant, and list those that can be written to."""
+    names = [s.name for s in pipeline.catalog if not s.read_only]
+    near = closest(name, names)
+    listed = f"streams and tables here: {', '.join(sorted(names)) or 'none yet'}."
+    return f"did you mean {near}? {listed}" if near else listed
 
 
 def _named_values(source: DataSource, statement: ast.InsertValues) -> dict[str, ast.Expression]:
@@ -96,7 +112,7 @@ def _named_values(source: DataSource, statement: ast.InsertValues) -> dict[str, 
     names = list(statement.columns)
     if not names:
         if headers and len(statement.values) == len(columns) + len(headers):
-            raise KsqlStatementError(f"Cannot insert into HEADER columns: {', '.join(headers)}", span=statement.span)
+            raise KsqlStatementError(f"Cannot insert into HEADER columns: {', '.join(headers)}", span=statement.at)
         names = columns
         if len(statement.values) != len(names):
             raise KsqlStatementError(
@@ -107,21 +123,41 @@ def _named_values(source: DataSource, statement: ast.InsertValues) -> dict[str, 
                 ),
                 summary=f"{source.name} has {len(names)} columns, not {len(statement.values)}",
                 hint=f"give values for {', '.join(names)}, or name the columns.",
-                span=statement.span,
+                span=statement.at,
             )
+    places = dict(zip(names, statement.places, strict=False))
     into_headers = [n for n in names if n in headers]
     if into_headers:
-        raise KsqlStatementError(f"Cannot insert into HEADER columns: {', '.join(into_headers)}", span=statement.span)
+        raise KsqlStatementError(
+            f"Cannot insert into HEADER columns: {', '.join(into_headers)}",
+            summary=f"column {into_headers[0]} holds headers, which INSERT cannot write",
+            hint="leave it out.",
+            span=places.get(into_headers[0]),
+        )
     pseudo = [n for n in names if n in ("ROWPARTITION", "ROWOFFSET")]
     if pseudo:
-        raise KsqlStatementError(f"Inserting into column `{pseudo[0]}` is not allowed.", span=statement.span)
+        raise KsqlStatementError(
+            f"Inserting into column `{pseudo[0]}` is not allowed.",
+            summary=f"{pseudo[0]} is given by the topic",
+            hint="leave it out; ROWTIME is the one of these columns that may be given.",
+            span=places.get(pseudo[0]),
+        )
     unknown = [n for n in names if n not in columns and n != "ROWTIME"]
     if unknown:
+        near = closest(unknown[0], columns)
         raise KsqlStatementError(
             _FAILED.format(source.name, f"Column name(s) {', '.join(unknown)} does not exist"),
-            summary=f"column {unknown[0]} is not in {source.name}",
-            hint=f"{source.name} has {', '.join(columns)}.",
-            span=statement.span,
+            summary=f"column {unknown[0]} is not in {source.kind.lower()} {source.name}",
+            hint=(f"did you mean {near}? " if near else "") + f"{source.name} has {', '.join(columns)}.",
+            span=places.get(unknown[0]),
+        )
+    repeated = [n for i, n in enumerate(names) if n in names[:i]]
+    if repeated:
+        raise KsqlStatementError(
+            _FAILED.format(source.name, f"Duplicate column names: {repeated[0]}"),
+            summary=f"column {repeated[0]} is named twice",
+            hint="name each column once.",
+            span=places.get(repeated[0]),
         )
     return dict(zip(names, statement.values, strict=True))
 

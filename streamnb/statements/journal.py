@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from streamnb.config import check_setting
 from streamnb.duck import sql
 from streamnb.sql import ast
 from streamnb.store import Store
@@ -26,8 +27,8 @@ _TABLE = sql(
 class Entry:
     """A stored statement.
 
-    ``kind`` and ``name`` say what it made (SOURCE, INSERT, CONNECTOR, TYPE); ``status`` is that of the query it
-    started: RUNNING, PAUSED or TERMINATED.
+    ``kind`` and ``name`` say what it made (SOURCE, INSERT, CONNECTOR, TYPE, SETTING); ``status`` is that of the query
+    it started: RUNNING, PAUSED or TERMINATED.
     """
 
     id: int
@@ -58,6 +59,8 @@ def subject(statement: ast.Statement, query_id: str | None) -> tuple[str, str] |
         return "CONNECTOR", statement.name
     if isinstance(statement, ast.CreateType | ast.DropType):  # sources made in between keep their types
         return "TYPE", statement.name
+    if isinstance(statement, ast.AlterSystem):
+        return "SETTING", check_setting(statement.name, statement.value)[0]
     return None
 
 
@@ -78,9 +81,10 @@ class Journal:
         ]
 
     def add(self, kind: str, name: str, text: str, properties: Mapping[str, str], query_id: str | None) -> None:
-        """Store a statement; that of a source which is there already takes the old one's place."""
+        """Store a statement; that of a source or setting which is there already takes the old one's place."""
         rows = self._store.rows(
-            sql("SELECT id FROM streamnb.statements WHERE kind = 'SOURCE' AND kind = ? AND name = ?"), (kind, name)
+            sql("SELECT id FROM streamnb.statements WHERE kind IN ('SOURCE', 'SETTING') AND kind = ? AND name = ?"),
+            (kind, name),
         )
         if rows:
             self._store.execute(sql("DELETE FROM streamnb.statements WHERE id = ?"), (rows[0][0],))
@@ -104,7 +108,7 @@ class Journal:
 
 def _status(entry: Entry, present: Present) -> str | None:
     """Tell the state of what a statement made; None when it is gone."""
-    if entry.kind == "TYPE":
+    if entry.kind in ("TYPE", "SETTING"):
         return entry.status
     if entry.kind == "CONNECTOR":
         return entry.status if entry.name in present.connectors else None

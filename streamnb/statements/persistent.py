@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode
+from streamnb.backends.duckdb.stateless import is_filter_state
 from streamnb.catalog import DataSource, QueryInfo, closest
 from streamnb.engine.engine import PersistentQuery
 from streamnb.engine.sink import Sink, timed
@@ -20,9 +21,9 @@ from streamnb.sql.parser import parse_statement
 from streamnb.statements.journal import Entry
 from streamnb.statements.pipeline import Pipeline
 from streamnb.statements.sources import check_replaceable, check_upgrade, end_query
-from streamnb.statements.upgrades import check_same_state
+from streamnb.statements.upgrades import check_same_columns, check_same_state, table_filters
 
-__all__ = ["control_query", "create_as", "insert_select"]
+__all__ = ["control_query", "create_as", "insert_select", "query_advice"]
 
 
 def create_as(
@@ -41,17 +42,24 @@ def create_as(
     sink = planned.sink
     old = pipeline.engine.queries.get(existing.query_id or "") if existing is not None else None
     if existing is not None:
-        check_upgrade(existing, sink)
+        check_upgrade(existing, replace(sink, query_id=""))
     prefix = "CTAS" if statement.kind == "TABLE" else "CSAS"
     id_ = stored.query_id if stored is not None else old.info.id if old is not None else None
     if id_ is None:
         id_ = f"{prefix}_{sink.name}_{pipeline.engine.checkpoint.next_number('query')}"
-    topic = pipeline.ensure_topic(sink.topic, None if stored is not None else sink.partitions, sink.replicas)
+    settings = Properties(statement.properties, "sink")
+    topic = pipeline.ensure_topic(
+        sink.topic,
+        None if stored is not None else sink.partitions,
+        sink.replicas,
+        retention_ms=settings.retention_ms(),
+        cleanup=settings.cleanup(),
+    )
     if stored is not None and stored.status == "TERMINATED":
         pipeline.catalog.put(replace(sink, partitions=topic.partitions))
         return f"Query {id_} stays terminated", id_
     if old is not None:
-        _stop_for(pipeline, old, planned.query)
+        _stop_for(pipeline, old, statement.query, planned.query)
     sink = replace(sink, partitions=topic.partitions, query_id=id_)
     _start(pipeline, id_, prefix, planned.query, sink, text, properties, old)
     if stored is not None and stored.status == "PAUSED":
@@ -59,7 +67,7 @@ def create_as(
     return f"Created query with ID {id_}", id_
 
 
-def _stop_for(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> None:
+def _stop_for(pipeline: Pipeline, old: PersistentQuery, query: ast.Query, plan: QueryPlan) -> None:
     """Stop a query that another one replaces, which goes on where it stands, with the state it has built up.
 
     Raises: KsqlStatementError when the old state means nothing to the new query.
@@ -67,7 +75,12 @@ def _stop_for(pipeline: Pipeline, old: PersistentQuery, plan: QueryPlan) -> None
     before = parse_statement(old.info.statement)
     assert isinstance(before, ast.CreateAs)
     planned = plan_create_as(before, pipeline.catalog, pipeline.env(), old.info.statement)
+    check_same_columns(before.query, query)
     check_same_state(planned.query.root, plan.root)
+    if table_filters(planned.query.root) != table_filters(plan.root):
+        for table in old.task.program.tables:
+            if is_filter_state(table):
+                pipeline.store.execute(table.drop())
     old.task.close()
 
 
@@ -140,11 +153,18 @@ def _named(pipeline: Pipeline, statement: ast.QueryControl) -> Sequence[str]:
         return list(queries)
     wanted = next((q for q in queries if q.upper() == statement.query_id.upper()), None)
     if wanted is None:
-        near = closest(statement.query_id, queries)
         raise KsqlError(
             f"Unknown queryId: {statement.query_id}",
             summary=f"query {statement.query_id} does not exist",
-            hint=(f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}.",
-            span=statement.span,
+            hint=query_advice(pipeline, statement.query_id),
+            span=statement.at,
         )
     return [wanted]
+
+
+def query_advice(pipeline: Pipeline, name: str) -> str:
+    """Suggest which query was meant: one of a similar id, or the one that writes a source of this name."""
+    queries = pipeline.catalog.queries
+    writer = next((q.id for q in queries.values() if q.sink == name), None)
+    near = writer or closest(name, queries)
+    return (f"did you mean {near}? " if near else "") + f"queries here: {', '.join(queries) or 'none'}."

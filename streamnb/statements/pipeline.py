@@ -20,7 +20,7 @@ from streamnb.engine.readers import EmbeddedReader, TopicReader
 from streamnb.engine.sink import EmbeddedTopics, Topics
 from streamnb.errors import KsqlError
 from streamnb.functions.registry import Registry
-from streamnb.log.base import Log, TopicInfo
+from streamnb.log.base import Cleanup, Log, TopicInfo
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.plan.expressions import Env
 from streamnb.statements.journal import Present
@@ -97,6 +97,7 @@ class PipelineSnapshot:
     catalog: Catalog
     queries: dict[str, PersistentQuery]
     connectors: dict[str, Connector]
+    system: dict[str, str]
 
 
 class Pipeline:
@@ -117,6 +118,7 @@ class Pipeline:
         self.registry = registry
         self.clock = clock
         self.session = Session(dict(settings), dict(settings))
+        self.system: dict[str, str] = {}  # what ALTER SYSTEM changed
         self.catalog = Catalog()
         self._transient = itertools.count()
         self._created: list[str] = []
@@ -165,8 +167,16 @@ class Pipeline:
             return EmbeddedReader(topic)
         return self.outside.reader(topic, on_news or self.engine.wake)
 
-    def ensure_topic(self, name: str, partitions: int | None, replicas: int | None) -> TopicInfo:
-        """Find a topic, creating it when a partition count is given.
+    def ensure_topic(
+        self,
+        name: str,
+        partitions: int | None,
+        replicas: int | None,
+        *,
+        retention_ms: int | None = None,
+        cleanup: Cleanup = "delete",
+    ) -> TopicInfo:
+        """Find a topic, creating it when a partition count is given; ``retention_ms`` -1 keeps records for ever.
 
         Raises: KsqlError when the topic does not exist and cannot be created.
         """
@@ -181,7 +191,9 @@ class Pipeline:
                 summary=f"topic {name} does not exist",
                 hint=f"topics here: {known}. Add PARTITIONS=1 to the WITH clause to create it.",
             )
-        created = log.create_topic(name, partitions, replicas=replicas)
+        if retention_ms == -1 and isinstance(log, EmbeddedLog):
+            retention_ms = None
+        created = log.create_topic(name, partitions, replicas=replicas, retention_ms=retention_ms, cleanup=cleanup)
         if not isinstance(log, EmbeddedLog):  # the embedded log's topics go with the transaction
             self._created.append(name)
         return created
@@ -190,13 +202,16 @@ class Pipeline:
         """Remember what there is in memory, so that a failed statement can be taken back."""
         engine = self.engine
         self._created = []
-        return PipelineSnapshot(self.catalog.snapshot(), dict(engine.queries), dict(engine.connectors))
+        return PipelineSnapshot(
+            self.catalog.snapshot(), dict(engine.queries), dict(engine.connectors), dict(self.system)
+        )
 
     def restore(self, snapshot: PipelineSnapshot) -> None:
         """Go back to a snapshot; topics that the statement made outside the transaction are deleted."""
         self.catalog.restore(snapshot.catalog)
         self.engine.queries = snapshot.queries
         self.engine.connectors = snapshot.connectors
+        self.system = snapshot.system
         for topic in self._created:
             self.outside.log.delete_topic(topic)
         self._created = []
@@ -208,6 +223,7 @@ class Pipeline:
             and self.catalog.types == snapshot.catalog.types
             and list(self.engine.queries.values()) == list(snapshot.queries.values())
             and list(self.engine.connectors) == list(snapshot.connectors)
+            and self.system == snapshot.system
         )
         return not same
 

@@ -1,34 +1,29 @@
-"""SHOW, DESCRIBE, EXPLAIN: what there is, as rows."""
+"""SHOW and LIST: what there is, as rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Mode, Repeat, When
-from streamnb.catalog import DataSource, closest
+from streamnb.catalog import DataSource
 from streamnb.config import SETTINGS
 from streamnb.engine.engine import PersistentQuery
-from streamnb.errors import KsqlError
 from streamnb.functions.aggregate import aggregate_functions
 from streamnb.functions.table import TABLE_FUNCTIONS
-from streamnb.plan.clauses import QueryContext
-from streamnb.plan.explain import explain
-from streamnb.plan.query import plan_query
+from streamnb.log.base import TopicInfo
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, INTEGER, STRING, SqlType
 from streamnb.sql import ast
-from streamnb.sql.parser import parse_statement
 from streamnb.statements.pipeline import Pipeline
 
-__all__ = ["describe", "explain_statement", "show"]
+__all__ = ["late_records", "list_sources", "problem_of", "show", "show_rows"]
 
 
 Heading = str | tuple[str, SqlType]
 
 
-def _rows(text: str, title: str, names: Sequence[Heading], rows: list[tuple[Any, ...]]) -> Rows:
+def show_rows(text: str, title: str, names: Sequence[Heading], rows: list[tuple[Any, ...]]) -> Rows:
+    """Make a result of rows; a column whose type is not given is text."""
     columns = tuple((n, STRING) if isinstance(n, str) else n for n in names)
     return Rows(text, columns, rows, title)
 
@@ -37,59 +32,95 @@ def show(pipeline: Pipeline, statement: ast.Show, text: str) -> Rows:
     """List things of one kind."""
     what = statement.what
     if what in ("STREAMS", "TABLES"):
-        return _sources(pipeline, what, text)
+        return list_sources(pipeline, what, statement.extended, text)
     if what in ("TOPICS", "ALL TOPICS"):
-        found = pipeline.ask_log(pipeline.outside.log, lambda log: list(log.topics()))
-        topics: list[tuple[Any, ...]] = [(t.name, t.partitions, t.replicas) for t in found]
-        headings: list[Heading] = ["Kafka Topic", ("Partitions", INTEGER), ("Partition Replicas", INTEGER)]
-        return _rows(text, "Topics", headings, topics)
+        return _topics(pipeline, statement.extended, text)
     if what == "QUERIES":
-        return _queries(pipeline, text)
+        return _queries(pipeline, statement.extended, text)
     if what == "FUNCTIONS":
         return _functions(pipeline, text)
     if what == "PROPERTIES":
         values = [(s.name, pipeline.session.properties.get(s.name), s.default, s.meaning) for s in SETTINGS]
-        return _rows(text, "Properties", ["Property", "Value", "Default", "Meaning"], values)
+        return show_rows(text, "Properties", ["Property", "Value", "Default", "Meaning"], values)
     if what == "TYPES":
         types = [(name, str(type_)) for name, type_ in sorted(pipeline.catalog.types.items())]
-        return _rows(text, "Types", ["Type Name", "Schema"], types)
+        return show_rows(text, "Types", ["Type Name", "Schema"], types)
     if what == "VARIABLES":
-        return _rows(text, "Variables", ["Variable", "Value"], sorted(pipeline.session.variables.items()))
+        return show_rows(text, "Variables", ["Variable", "Value"], sorted(pipeline.session.variables.items()))
     if what == "CONNECTOR PLUGINS":
-        return _rows(text, "Connector plugins", ["Class", "Type"], [("datagen", "source")])
+        return show_rows(text, "Connector plugins", ["Class", "Type"], [("datagen", "source")])
     connectors = [(c.name, "SOURCE", "datagen", c.topic, "RUNNING") for c in pipeline.engine.connectors.values()]
     if what == "SINK CONNECTORS":
         connectors = []
-    return _rows(text, "Connectors", ["Connector Name", "Type", "Class", "Topic", "Status"], list(connectors))
+    return show_rows(text, "Connectors", ["Connector Name", "Type", "Class", "Topic", "Status"], list(connectors))
 
 
-def _sources(pipeline: Pipeline, what: str, text: str) -> Rows:
-    names = [
-        "Stream Name" if what == "STREAMS" else "Table Name",
-        "Kafka Topic",
-        "Key Format",
-        "Value Format",
-        "Windowed",
-    ]
+def _topics(pipeline: Pipeline, extended: bool, text: str) -> Rows:
+    headings: list[Heading] = ["Kafka Topic", ("Partitions", INTEGER), ("Partition Replicas", INTEGER)]
+    found = pipeline.ask_log(pipeline.outside.log, lambda log: list(log.topics()))
+    rows: list[tuple[Any, ...]] = [(t.name, t.partitions, t.replicas) for t in found]
+    if extended:
+        headings += [("Retention ms", BIGINT), "Cleanup", ("Records", BIGINT), "Declared as", "Read by"]
+        rows = [(*row, t.retention_ms, t.cleanup, *_use(pipeline, t)) for row, t in zip(rows, found, strict=True)]
+    return show_rows(text, "Topics", headings, rows)
+
+
+def _use(pipeline: Pipeline, topic: TopicInfo) -> tuple[int, str, str]:
+    """Count a topic's offsets that are kept, and name its sources and the queries that read them."""
+    ends = pipeline.ask_log(pipeline.outside.log, lambda log: log.ends(topic.name))
+    sources = [s.name for s in pipeline.catalog.on_topic(topic.name)]
+    readers = [q.id for q in pipeline.catalog.queries.values() if set(sources) & set(q.sources)]
+    return sum(end - first for first, end in ends.values()), ", ".join(sources), ", ".join(readers)
+
+
+def list_sources(pipeline: Pipeline, what: str, extended: bool, text: str) -> Rows:
+    """List the STREAMS or the TABLES; extended, with their columns, their topics' shape, and who uses them."""
+    name = "Stream Name" if what == "STREAMS" else "Table Name"
+    headings: list[Heading] = [name, "Kafka Topic", "Key Format", "Value Format", "Windowed"]
     found = pipeline.catalog.streams() if what == "STREAMS" else pipeline.catalog.tables()
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (s.name, s.topic, s.key_format.name, s.value_format.name, "true" if s.window is not None else "false")
         for s in found
     ]
-    return _rows(text, what.title(), names, rows)
+    if extended:
+        headings += ["Columns", ("Partitions", INTEGER), "Timestamp", "Read by", "Written by", "Statement"]
+        rows = [(*row, *_details(pipeline, s)) for row, s in zip(rows, found, strict=True)]
+    return show_rows(text, what.title(), headings, rows)
 
 
-def _queries(pipeline: Pipeline, text: str) -> Rows:
-    rows = []
+def _details(pipeline: Pipeline, source: DataSource) -> tuple[Any, ...]:
+    queries = pipeline.catalog.queries.values()
+    return (
+        source.schema.render(),
+        source.partitions,
+        source.timestamp.column if source.timestamp else "",
+        ", ".join(q.id for q in queries if source.name in q.sources),
+        ", ".join(q.id for q in queries if q.sink == source.name),
+        source.statement,
+    )
+
+
+def _queries(pipeline: Pipeline, extended: bool, text: str) -> Rows:
+    headings: list[Heading] = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT)]
+    headings += ["Problem", "Statement"]
+    rows: list[tuple[Any, ...]] = []
     for id_, info in pipeline.catalog.queries.items():
         query = pipeline.engine.queries[id_]
-        problem = _problem(pipeline, query)
+        problem = problem_of(pipeline, query)
         rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, problem, info.statement))
-    names: list[Heading] = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT)]
-    return _rows(text, "Queries", [*names, "Problem", "Statement"], rows)
+        if extended:
+            rows[-1] += (", ".join(info.sources), query.sink.source.topic, late_records(pipeline, query))
+    if extended:
+        headings += ["Sources", "Sink topic", ("Late records dropped", BIGINT)]
+    return show_rows(text, "Queries", headings, rows)
 
 
-def _problem(pipeline: Pipeline, query: PersistentQuery) -> str:
+def late_records(pipeline: Pipeline, query: PersistentQuery) -> int:
+    """Count the records that a query dropped as late."""
+    return pipeline.engine.call(lambda: query.task.late_count(pipeline.store))
+
+
+def problem_of(pipeline: Pipeline, query: PersistentQuery) -> str:
     """Tell why a query does not run, or why its output does not get out."""
     if query.info.state in ("RETRYING", "ERROR") and query.info.errors:
         return query.info.errors[-1]
@@ -100,129 +131,4 @@ def _functions(pipeline: Pipeline, text: str) -> Rows:
     rows = [(name, "SCALAR", pipeline.registry.describe(name).doc) for name in pipeline.registry.names()]
     rows += [(f.name, "AGGREGATE", f.doc) for f in aggregate_functions().values()]
     rows += [(f.name, "TABLE", f.doc) for f in TABLE_FUNCTIONS.values()]
-    return _rows(text, "Functions", ["Function Name", "Type", "Description"], sorted(rows))
-
-
-def describe(pipeline: Pipeline, statement: ast.Describe, text: str) -> Rows:
-    """Tell the columns of a source, or what a function does."""
-    name = statement.name or ""
-    if statement.what == "FUNCTION":
-        return _describe_function(pipeline, name, text)
-    if statement.what == "CONNECTOR":
-        connector = pipeline.engine.connectors.get(name)
-        if connector is None:
-            raise KsqlError(f"Connector {name} does not exist.", span=statement.span)
-        return _rows(text, name, ["Property", "Value"], sorted(connector.properties.items()))
-    if statement.what in ("STREAMS", "TABLES"):
-        return _sources(pipeline, statement.what, text)
-    source = pipeline.catalog.get(name)
-    if source is None:
-        near = closest(name, [s.name for s in pipeline.catalog])
-        raise KsqlError(
-            f"Could not find STREAM/TABLE '{name}' in the Metastore",
-            summary=f"stream or table {name} does not exist",
-            hint=f"did you mean {near}?" if near else "SHOW STREAMS; and SHOW TABLES; list what there is.",
-            span=statement.span,
-        )
-    if statement.extended:
-        return _describe_extended(pipeline, source, text)
-    return _rows(text, source.name, ["Field", "Type"], _fields(source))
-
-
-def _fields(source: DataSource) -> list[tuple[Any, ...]]:
-    label = "primary key" if source.is_table else "key"
-    rows: list[tuple[Any, ...]] = [(c.name, f"{c.type}  ({label})") for c in source.schema.key]
-    rows += [(c.name, str(c.type)) for c in source.schema.value]
-    rows += [(c.name, f"{c.type}  (headers)") for c in source.schema.headers]
-    return rows
-
-
-def _describe_extended(pipeline: Pipeline, source: DataSource, text: str) -> Rows:
-    queries = pipeline.catalog.queries.values()
-    rows = [
-        ("Name", source.name),
-        ("Type", source.kind),
-        ("Timestamp field", source.timestamp.column if source.timestamp else "Not set - using <ROWTIME>"),
-        ("Key format", source.key_format.name),
-        ("Value format", source.value_format.name),
-        ("Kafka topic", f"{source.topic} (partitions: {source.partitions}, replication: {source.replicas})"),
-        ("Statement", source.statement),
-        *((f"Field {name}", type_) for name, type_ in _fields(source)),
-        ("Queries that read from it", ", ".join(q.id for q in queries if source.name in q.sources)),
-        ("Queries that write into it", ", ".join(q.id for q in queries if q.sink == source.name)),
-    ]
-    query = pipeline.engine.queries.get(source.query_id or "")
-    if query is not None:
-        late = pipeline.engine.call(lambda: query.task.late_count(pipeline.store))
-        rows += [
-            ("Status", query.info.state),
-            ("Problem", _problem(pipeline, query)),
-            ("Records read", str(query.rows_in)),
-            ("Records written", str(query.rows_out)),
-            ("Late records dropped", str(late)),
-            ("Last error", query.info.errors[-1] if query.info.errors else ""),
-        ]
-    return _rows(text, source.name, ["Property", "Value"], list(rows))
-
-
-def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:
-    upper = name.upper()
-    aggregate = aggregate_functions().get(upper)
-    table = TABLE_FUNCTIONS.get(upper)
-    if aggregate is not None:
-        forms = [s.describe(aggregate.name) for s in aggregate.signatures]
-        rows = [("Name", upper), ("Type", "AGGREGATE"), ("Description", aggregate.doc)]
-    elif table is not None:
-        forms = [f"{upper}{o.signature}" for o in table.overloads]
-        rows = [("Name", upper), ("Type", "TABLE"), ("Description", table.doc)]
-    else:
-        function = pipeline.registry.describe(name)
-        forms = [f"{upper}{o.signature}" for o in function.overloads]
-        rows = [("Name", upper), ("Type", "SCALAR"), ("Description", function.doc)]
-    rows += [("Form", form) for form in forms]
-    return _rows(text, upper, ["Property", "Value"], list(rows))
-
-
-def explain_statement(pipeline: Pipeline, statement: ast.Explain, text: str) -> Rows:
-    """Draw the plan of a statement or of a running query, with the DuckDB statements of one micro-batch."""
-    query = _explained(pipeline, statement)
-    plan = plan_query(query, QueryContext(pipeline.catalog, pipeline.env(), _kind(pipeline, statement), "EXPLAINED"))
-    program = compile_plan(plan.root, "EXPLAINED", Mode.LAST, durable=False)
-    rows: list[tuple[Any, ...]] = [("plan", line) for line in explain(plan)]
-    for i, step in enumerate(program.statements, start=1):
-        if isinstance(step, When):
-            rows.append((f"duckdb {i}, if", step.condition))
-            rows += [(f"duckdb {i}, then", statement) for statement in step.statements]
-        else:
-            rows.append((f"duckdb {i}", step.first if isinstance(step, Repeat) else step))
-    return _rows(text, "Plan", ["Part", "Text"], rows)
-
-
-def _explained(pipeline: Pipeline, statement: ast.Explain) -> ast.Query:
-    inner = statement.statement
-    if statement.query_id is not None:
-        ids = {q.upper(): info for q, info in pipeline.catalog.queries.items()}
-        info = ids.get(statement.query_id.upper())
-        if info is None:
-            raise KsqlError(
-                f"Query with id:{statement.query_id} does not exist, use SHOW QUERIES to view the full set of queries.",
-                span=statement.span,
-            )
-        inner = parse_statement(info.statement)
-    if isinstance(inner, ast.Select | ast.CreateAs | ast.InsertInto):
-        return inner.query
-    raise KsqlError(
-        "The provided statement does not run a ksql query", hint="explain a SELECT or a CREATE ... AS SELECT."
-    )
-
-
-def _kind(pipeline: Pipeline, statement: ast.Explain) -> str:
-    inner = statement.statement
-    if isinstance(inner, ast.Select):
-        return "PUSH"
-    if isinstance(inner, ast.CreateAs):
-        return inner.kind
-    info = next(
-        (i for q, i in pipeline.catalog.queries.items() if q.upper() == (statement.query_id or "").upper()), None
-    )
-    return {"CTAS": "TABLE", "CSAS": "STREAM"}.get(info.kind if info else "", "INSERT")
+    return show_rows(text, "Functions", ["Function Name", "Type", "Description"], sorted(rows))

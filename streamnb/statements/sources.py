@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from streamnb.catalog import DataSource
+from streamnb.catalog import DataSource, closest
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.plan.expressions import resolve_type
 from streamnb.plan.formats import check_value_columns
+from streamnb.plan.properties import Properties
 from streamnb.plan.sources import declared_schema, plan_source
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
@@ -40,11 +41,19 @@ def create_source(
     if existing is not None:
         check_upgrade(existing, source)
     declared = next((p for p in statement.properties if p.name.upper() == "PARTITIONS"), None)
+    settings = Properties(statement.properties, "source")
+    replicas, retention_ms, cleanup = settings.count("REPLICAS"), settings.retention_ms(), settings.cleanup()
     try:
-        topic = pipeline.ensure_topic(source.topic, source.partitions if declared and not replay else None, None)
+        topic = pipeline.ensure_topic(
+            source.topic,
+            source.partitions if declared and not replay else None,
+            replicas,
+            retention_ms=retention_ms,
+            cleanup=cleanup,
+        )
     except KsqlError as error:
         named = next((p for p in statement.properties if p.name.upper() == "KAFKA_TOPIC"), None)
-        error.span = named.span if named is not None else statement.span
+        error.span = named.span if named is not None else statement.at
         raise
     if declared is not None and not replay and topic.partitions != source.partitions:
         raise KsqlError(
@@ -67,24 +76,26 @@ def alter_source(pipeline: Pipeline, statement: ast.AlterSource) -> str:
             f"Source {statement.name} does not exist.",
             summary=f"{kind} {statement.name} does not exist",
             hint="SHOW STREAMS; and SHOW TABLES; list what there is.",
-            span=statement.span,
+            span=statement.at,
         )
     if source.kind != statement.kind:
         raise KsqlError(
             f"Incompatible data source type is {source.kind}, but statement was ALTER {statement.kind}",
             hint=f"write ALTER {source.kind} {source.name} ...",
-            span=statement.span,
+            span=statement.at,
         )
     if source.read_only:
         raise KsqlError(
             f"Cannot alter {kind} '{source.name}': ALTER operations are not supported on source {kind}s.",
-            span=statement.span,
+            summary=f"{source.name} can only be read",
+            hint="drop it, and create it anew with the columns, or without SOURCE.",
+            span=statement.at,
         )
     if source.query_id is not None:
         raise KsqlError(
             "ALTER command is not supported for CREATE ... AS statements.",
             hint=f"write CREATE OR REPLACE {statement.kind} {source.name} AS SELECT ...",
-            span=statement.span,
+            span=statement.at,
         )
     added = declared_schema(statement.kind, statement.columns, pipeline.env()).value
     schema = replace(source.schema, value=(*source.schema.value, *added))
@@ -92,7 +103,9 @@ def alter_source(pipeline: Pipeline, statement: ast.AlterSource) -> str:
     if repeated:
         raise KsqlStatementError(
             f"Cannot add column `{repeated[0]}` to schema. A column with the same name already exists.",
-            span=statement.span,
+            summary=f"{source.name} has a column {repeated[0]} already",
+            hint=f"{source.name} has {', '.join(c.name for c in source.schema.columns())}.",
+            span=next((c.span for c in statement.columns if c.name == repeated[0]), statement.at),
         )
     check_value_columns(source.value_format.name, schema.value)
     pipeline.catalog.put(replace(source, schema=schema))
@@ -112,6 +125,12 @@ def check_replaceable(
     if existing is None:
         return
     found = existing.kind.lower()
+    if not or_replace and existing.kind != kind:
+        raise KsqlError(
+            f"Cannot add {word} '{name}': A {found} with the same name already exists",
+            summary=f"{name} is a {found} already",
+            hint=f"choose another name, or DROP {existing.kind} {name}; first.",
+        )
     if not or_replace:
         raise KsqlError(
             f"Cannot add {word} '{name}': A {found} with the same name already exists",
@@ -125,7 +144,38 @@ def check_replaceable(
 
 
 def check_upgrade(old: DataSource, new: DataSource) -> None:
-    """Let a replaced source only gain value columns, behind those it has. Raises: KsqlError."""
+    """Let a replaced source only gain value columns, behind those it has, and stay what it is otherwise.
+
+    Queries that read it go on reading the topic in the formats they know. Raises: KsqlError.
+    """
+    _check_upgraded_columns(old, new)
+    before, after = _kept(old), _kept(new)
+    what = next((name for name, value in before.items() if after[name] != value), None)
+    if what is None:
+        return
+    raise KsqlError(
+        f"Cannot upgrade data source: DataSource '`{old.name}`' has {what} = {before[what]} which is not upgradeable "
+        f"to {after[what]}",
+        summary=f"the {what} of {old.name} is {before[what]}, and cannot become {after[what]}",
+        hint=f"drop {old.name} first to make it anew.",
+    )
+
+
+def _kept(source: DataSource) -> dict[str, str]:
+    """Tell what of a source OR REPLACE may not change, by ksqlDB's names, as people read it."""
+    timestamp = source.timestamp
+    pattern = f" ({timestamp.pattern})" if timestamp and timestamp.pattern else ""
+    window = f" {source.window.kind} {source.window.size_ms or ''}".rstrip() if source.window else ""
+    return {
+        "timestampColumn": f"{timestamp.column}{pattern}" if timestamp else "ROWTIME",
+        "topic": source.topic,
+        "key format": f"{source.key_format.name}{window}",
+        "value format": source.value_format.name,
+        "origin": "a declaration" if source.query_id is None else "a query",
+    }
+
+
+def _check_upgraded_columns(old: DataSource, new: DataSource) -> None:
     moved = [c for i, c in enumerate(old.schema.key) if c not in new.schema.key[i : i + 1]]
     if moved or len(old.schema.key) != len(new.schema.key):
         shown = ", ".join(f"{c} KEY" for c in moved or new.schema.key)
@@ -159,7 +209,7 @@ def drop_source(pipeline: Pipeline, statement: ast.DropSource) -> str:
             f"{kind} {statement.name} does not exist",
             summary=f"{statement.kind.lower()} {statement.name} does not exist",
             hint="SHOW STREAMS; and SHOW TABLES; list what there is.",
-            span=statement.span,
+            span=statement.at,
         )
     if source.kind != statement.kind:
         raise KsqlError(
@@ -167,7 +217,11 @@ def drop_source(pipeline: Pipeline, statement: ast.DropSource) -> str:
             hint=f"write DROP {source.kind} {source.name};",
         )
     if statement.delete_topic and source.read_only:
-        raise KsqlError(f"Cannot delete topic for read-only source: {source.name}")
+        raise KsqlError(
+            f"Cannot delete topic for read-only source: {source.name}",
+            summary=f"{source.name} can only be read, and its topic stays",
+            hint=f"write DROP {source.kind} {source.name};",
+        )
     catalog.remove(source.name)
     for query in [q for q in catalog.queries.values() if q.sink == source.name]:
         end_query(pipeline, query.id)
@@ -194,7 +248,9 @@ def create_type(pipeline: Pipeline, statement: ast.CreateType) -> str:
             return f"{statement.name} is already registered with type {pipeline.catalog.types[statement.name]}"
         raise KsqlStatementError(
             f"Cannot register custom type '{statement.name}' since it is already registered with type: "
-            f"{pipeline.catalog.types[statement.name]}"
+            f"{pipeline.catalog.types[statement.name]}",
+            summary=f"type {statement.name} exists already",
+            hint=f"write IF NOT EXISTS, or DROP TYPE {statement.name}; first.",
         )
     type_ = resolve_type(statement.type, pipeline.env())
     pipeline.catalog.types[statement.name] = type_
@@ -206,6 +262,10 @@ def drop_type(pipeline: Pipeline, statement: ast.DropType) -> str:
     if statement.name not in pipeline.catalog.types:
         if statement.if_exists:
             return f"Type '{statement.name}' does not exist"
-        raise KsqlError(f"Type {statement.name} does not exist.")
+        near = closest(statement.name, pipeline.catalog.types)
+        raise KsqlError(
+            f"Type {statement.name} does not exist.",
+            hint=f"did you mean {near}?" if near else "SHOW TYPES; lists the custom types; or write IF EXISTS.",
+        )
     del pipeline.catalog.types[statement.name]
     return f"Dropped type '{statement.name}'"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from streamnb.catalog import closest
 from streamnb.duck import Sql, lit, sql
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.readers import TopicReader
@@ -33,13 +34,16 @@ def print_topic(pipeline: Pipeline, statement: ast.PrintTopic, text: str) -> Row
     """
     log = pipeline.log_of(statement.topic)
     if pipeline.ask_log(log, lambda log: log.topic(statement.topic)) is None:
-        known = ", ".join(t.name for t in pipeline.ask_log(log, lambda log: list(log.topics())))
+        known = [t.name for t in pipeline.ask_log(log, lambda log: list(log.topics()))]
+        source = pipeline.catalog.get(statement.topic.upper())
+        near = source.topic if source is not None else closest(statement.topic, known)
         raise KsqlError(
             f"Could not find topic '{statement.topic}', or the KSQL user does not have permissions to list the topic. "
             "Topic names are case-sensitive.",
             summary=f"topic {statement.topic} does not exist",
-            hint=f"topics here: {known or 'none yet'}; their names are case sensitive.",
-            span=statement.span,
+            hint=(f"did you mean {near}? " if near else "")
+            + f"topics here: {', '.join(known) or 'none yet'}; their names are case sensitive.",
+            span=statement.at,
         )
     store = pipeline.engine.call(pipeline.store.cursor)
     try:

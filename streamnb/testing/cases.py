@@ -14,7 +14,10 @@ __all__ = ["Case", "load_cases"]
 
 @dataclass(frozen=True)
 class Case:
-    """One expanded case. ``body`` is its JSON object with exact numbers; ``kind`` is query, rest or sql."""
+    """One expanded case. ``body`` is its JSON object with exact numbers; ``kind`` is query, rest or sql.
+
+    ``folder`` is where its file lies, and the scripts that it runs.
+    """
 
     id: str
     file: str
@@ -22,6 +25,7 @@ class Case:
     statements: tuple[str, ...]
     properties: Mapping[str, str]
     body: Mapping[str, Any]
+    folder: Path = Path()
 
 
 def load_cases(path: Path) -> Iterator[Case]:

@@ -52,7 +52,7 @@ def load_sql_cases(path: Path) -> Iterator[Case]:
 
 def _case(path: Path, name: str, expected: dict[str, str], lines: list[str]) -> Case:
     body = {"expectedException": expected} if expected else {}
-    return Case(f"{path.stem} - {name}", path.name, "sql", ("\n".join(lines),), {}, body)
+    return Case(f"{path.stem} - {name}", path.name, "sql", ("\n".join(lines),), {}, body, path.parent)
 
 
 def run_sql_case(case: Case) -> None:
@@ -61,7 +61,7 @@ def run_sql_case(case: Case) -> None:
     expected = case.body.get("expectedException")
     try:
         try:
-            _Script(bench).run("\n".join(case.statements))
+            _Script(bench, case.folder).run("\n".join(case.statements))
         except AssertionError as error:
             if expected is None or not expected.get("type", "").endswith("AssertionError"):
                 raise CaseFailure(f"assertion: {error}") from error
@@ -80,8 +80,9 @@ def run_sql_case(case: Case) -> None:
 class _Script:
     """Runs the statements of one case and keeps a read position per topic."""
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, folder: Path) -> None:
         self.bench = bench
+        self.folder = folder
         self.read: dict[str, int] = {}
 
     def run(self, script: str) -> None:
@@ -91,8 +92,20 @@ class _Script:
                 self._assert_values(statement)
             elif isinstance(statement, ast.AssertSource):
                 self._assert_source(statement)
+            elif isinstance(statement, ast.RunScript):
+                self.run(self._script(statement, script))
             else:
                 self._execute(statement, text.text)
+
+    def _script(self, statement: ast.RunScript, around: str) -> str:
+        """Read a script beside the case's file; one that is not there may stand in a comment of the case."""
+        file = self.folder / statement.path.lstrip("/")
+        if file.is_file():
+            return file.read_text(encoding="utf-8")
+        told = re.search(r"^-- contents of script:\n((?:--.*\n)+)", around, re.MULTILINE)
+        if told is None:
+            raise KsqlError(f"Failed to read file: {statement.path}", hint=f"it is looked for in {self.folder}.")
+        return re.sub(r"^-- ?", "", told[1], flags=re.MULTILINE)
 
     def _execute(self, statement: ast.Statement, text: str) -> None:
         log = self.bench.pipeline.engine.log

@@ -74,3 +74,15 @@ def test_file_that_holds_no_cases_is_refused(tmp_path: Path, capsys: pytest.Capt
 def test_folder_without_cases_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["test", str(tmp_path)]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "0 passed, 0 failed"
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_script_of_a_case_lies_beside_its_file_or_in_its_comment(tmp_path: Path, beside: bool) -> None:
+    if beside:
+        (tmp_path / "setup.txt").write_text("\n".join(STATEMENTS))
+    told = "" if beside else "-- contents of script:\n" + "".join(f"-- {line}\n" for line in STATEMENTS)
+    (tmp_path / "cases.sql").write_text(
+        f"--@test: script\n{told}RUN SCRIPT '/setup.txt';\n"
+        "INSERT INTO RATINGS (STARS) VALUES (1);\nASSERT VALUES POOR (STARS) VALUES (1);\n"
+    )
+    assert main(["test", str(tmp_path / "cases.sql")]) == 0

@@ -117,6 +117,15 @@ def test_collected_values_stop_at_the_limit() -> None:
     assert grouped("COLLECT_SET", s.INTEGER, [1, 1, 2, 3], limit=2, size=4) == [1, 2]
 
 
+def test_collected_set_knows_equal_maps_by_their_entries_in_any_order() -> None:
+    maps = s.Map(s.STRING, s.BIGINT)
+    same = [{"a": 1, "b": 2}, {"b": 2, "a": 1}, {"b": 2}, None]
+    assert grouped("COLLECT_SET", maps, same, size=1) == [{"a": 1, "b": 2}, {"b": 2}, None]
+    type_ = s.Array(s.Struct((s.Field("M", maps),)))
+    nested = [[{"M": {"a": 1, "b": 2}}], [{"M": {"b": 2, "a": 1}}], None]
+    assert grouped("COLLECT_SET", type_, nested, size=4) == [nested[0], None]
+
+
 def test_topk_with_more_columns_gives_structs_with_the_earlier_record_first() -> None:
     call = aggregate_call("TOPK", column("v0", s.INTEGER), column("v1", s.STRING), constants=[2])
     runner = Runner([call], values=(s.INTEGER, s.STRING), mode=Mode.LAST)

@@ -51,7 +51,10 @@ def test_message_is_worded_as_in_ksqldb(text: str, message: str) -> None:
         ("SELECT * FROM t WINDOW TUMBLNG (SIZE 5 SECONDS)", "did you mean TUMBLING?"),
         ("CREATE STREM x (a INT)", "did you mean STREAM?"),
         ("SELECT a, FROM t", "leave the comma before FROM out"),
-        ("SELECT * FROM (SELECT a FROM t)", "expected a name"),
+        (
+            "SELECT * FROM (SELECT a FROM t)",
+            "give the inner query a name: CREATE STREAM name AS SELECT ...; and read from that",
+        ),
         ("CREATE STREAM from (a INT)", "FROM is a keyword; as a name it is written `FROM`"),
         ("SHOW REGISTERED TOPICS", "topics are no longer registered: SHOW TOPICS lists those of the log"),
         ("DROP TOPIC x", "a topic is deleted with its source: DROP STREAM name DELETE TOPIC"),

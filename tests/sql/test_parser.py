@@ -208,9 +208,9 @@ def test_exactly_one_statement_is_wanted(text: str) -> None:
 
 
 def test_statements_of_the_test_tool_need_their_switch() -> None:
-    assert parse_statement("RUN SCRIPT 'a.sql'", test_tool=True) == ast.RunScript("a.sql")
-    with pytest.raises(ParseFailedError, match="line 1:1: Syntax Error\nUnknown statement 'RUN'"):
-        parse_statement("RUN SCRIPT 'a.sql'")
+    assert parse_statement("ASSERT TABLE A", test_tool=True) == ast.AssertSource("TABLE", "A")
+    with pytest.raises(ParseFailedError, match="line 1:8: Syntax Error"):
+        parse_statement("ASSERT TABLE A")
 
 
 def test_long_chain_of_conditions_parses() -> None:

@@ -14,12 +14,34 @@ from streamnb.sql import ast
 from streamnb.sql.parser import parse_expression, parse_statement, split_statements
 from streamnb.sql.printer import format_columns, format_expression, format_query, format_statement
 
-CORPUS = [s.text for s in split_statements(Path(__file__).with_name("corpus.sql").read_text(encoding="utf-8"))]
+FOLDER = Path(__file__).parent
+WRITTEN = sorted((FOLDER / "written").glob("*.sql"))
+
+
+def statements(file: Path) -> list[str]:
+    return [s.text for s in split_statements(file.read_text(encoding="utf-8"))]
+
+
+CORPUS = [text for file in sorted((FOLDER / "corpus").glob("*.sql")) for text in statements(file)]
 
 
 @pytest.mark.parametrize("text", CORPUS)
 def test_canonical_statement_prints_back_unchanged(text: str) -> None:
     assert format_statement(parse_statement(text, test_tool=True)) == text
+
+
+@pytest.mark.parametrize("file", WRITTEN, ids=lambda file: file.stem)
+def test_statements_as_people_write_them_print_in_canonical_form(file: Path) -> None:
+    parsed = [parse_statement(text, test_tool=True) for text in statements(file)]
+    printed = [format_statement(statement) for statement in parsed]
+    assert printed == statements(FOLDER / "corpus" / file.name)
+    assert [parse_statement(text, test_tool=True) for text in printed] == parsed
+
+
+def test_corpus_holds_every_kind_of_statement() -> None:
+    kinds = {type(parse_statement(text, test_tool=True)) for text in CORPUS}
+    assert set(ast.Statement.__subclasses__()) <= kinds
+    assert len(CORPUS) >= 300
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,8 @@ def test_names_and_literals_cannot_break_out(nb: Workspace) -> None:
         (
             "SELECT ID FROM RATINGS ORDER BY ID LIMIT 1 2",
             "error: syntax error at or behind '2'\n  1 | SELECT ID FROM RATINGS ORDER BY ID LIMIT 1 2\n"
-            "    |                                            ^",
+            "    |                                            ^\n"
+            "hint: this is read as a SELECT of DuckDB's over history; look at the word before.",
         ),
         (
             "SELECT STARS FRM RATINGS",

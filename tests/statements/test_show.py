@@ -41,6 +41,32 @@ def test_show_lists_functions_properties_types_variables_and_connectors() -> Non
         assert rows(nb, "SHOW CONNECTORS;") == []
 
 
+def test_show_extended_tells_who_uses_a_source_and_its_topic() -> None:
+    with workspace(ratings=2) as nb:
+        nb("CREATE STREAM KEPT WITH (RETENTION_MS=-1) AS SELECT * FROM RATINGS;")
+        nb("CREATE STREAM POOR WITH (RETENTION_MS=1000, CLEANUP_POLICY='delete,compact') AS"
+           " SELECT * FROM RATINGS WHERE STARS < 3;")  # fmt: skip
+        put(nb, "ratings", [(1, {"STARS": 1, "CHANNEL": "web"})])
+        run(nb)
+        told = {row[0]: row[5:10] for row in rows(nb, "SHOW STREAMS EXTENDED;")}
+        columns = "`ID` INTEGER KEY, `STARS` INTEGER, `CHANNEL` STRING"
+        assert told["RATINGS"] == (columns, 2, "", "CSAS_KEPT_0, CSAS_POOR_1", "")
+        assert told["POOR"] == (columns, 2, "", "", "CSAS_POOR_1")
+        topics = {row[0]: row[3:] for row in rows(nb, "SHOW TOPICS EXTENDED;")}
+        assert topics["KEPT"][0] is None
+        assert topics["POOR"] == (1000, "compact,delete", 1, "POOR", "")
+        assert topics["ratings"][2:] == (1, "RATINGS", "CSAS_KEPT_0, CSAS_POOR_1")
+        assert rows(nb, "SHOW QUERIES EXTENDED;")[1][8:] == ("RATINGS", "POOR", 0)
+
+
+def test_explain_of_a_source_leads_to_the_query_that_writes_it() -> None:
+    with workspace(ratings=1) as nb:
+        nb("CREATE STREAM POOR AS SELECT * FROM RATINGS WHERE STARS < 3;")
+        with pytest.raises(KsqlError) as refused:
+            nb("EXPLAIN POOR;")
+        assert refused.value.hint == "did you mean CSAS_POOR_0? queries here: CSAS_POOR_0."
+
+
 def test_describe_lists_columns_with_their_roles() -> None:
     with workspace(ratings=1) as nb:
         nb("CREATE TABLE COUNTS AS SELECT CHANNEL, COUNT(*) AS N FROM RATINGS GROUP BY CHANNEL;")

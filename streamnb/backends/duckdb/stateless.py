@@ -14,11 +14,21 @@ from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, P
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.plan.logical import Filter, Project
 from streamnb.plan.typed import Typed, TypedColumn, children
+from streamnb.state.tables import StateTable
 
-__all__ = ["compile_filter", "compile_project", "compile_table_filter", "is_identity", "log_errors", "project_view"]
+__all__ = [
+    "compile_filter",
+    "compile_project",
+    "compile_table_filter",
+    "is_filter_state",
+    "is_identity",
+    "log_errors",
+    "project_view",
+]
 
 RECORD_PROCESSING_ERROR = 1
 _OF_RECORDS = frozenset({"seq", "sub", "part", "off", "hdr"})
+_PASSING = "_passing"
 
 
 def log_errors(names: Names, source: Sql, failed: Sql, message: str) -> Sql:
@@ -156,7 +166,7 @@ def compile_table_filter(
     State: the keys of the rows that match now.
     """
     keys = shape.key_columns() + ([ident("ws")] if shape.windowed else [])
-    state = names.state_table(f"{step}_passing", _key_types(shape))
+    state = names.state_table(f"{step}{_PASSING}", _key_types(shape))
     tried, changes = names.temp(f"{step}_try"), names.temp(f"{step}_changes")
     same = join(" AND ", [sql("s.{0} IS NOT DISTINCT FROM b.{0}", k) for k in keys])
     key_list = join(", ", keys)
@@ -191,6 +201,11 @@ def compile_table_filter(
         ),
     )
     return Stage((state,), statements, shape)
+
+
+def is_filter_state(table: StateTable) -> bool:
+    """Tell whether a table is what a table's filter keeps: the keys of the rows that pass."""
+    return table.name.rstrip('"').endswith(_PASSING)
 
 
 def _key_types(shape: BatchShape) -> Sequence[tuple[str, Sql]]:

@@ -58,7 +58,9 @@ def double_text(value: Sql) -> Sql:
     mantissa = fill(digits, [text])
     scientific = fill(_SCIENTIFIC, [text, mantissa])
     shown = ident("d@")
-    written = sql("list_transform([{}::VARCHAR], lambda {}: {})[1]", shown, text, scientific)
+    written = sql(
+        "list_transform([{}::VARCHAR], lambda {}: replace({}, '5.0E-324', '4.9E-324'))[1]", shown, text, scientific
+    )
     return sql("list_transform([{}], lambda {}: {})[1]", value, shown, fill(_DOUBLE, [shown, written]))
 
 

@@ -26,6 +26,8 @@ CASES = [
     case("ENCODE", t("0x4f4b"), t("hex"), t("ascii"), gives="OK"),
     case("ENCODE", t("X'4F4b'"), t("hex"), t("base64"), gives="T0s="),
     case("ENCODE", t("αβ"), t("ascii"), t("hex"), gives="3f3f"),
+    case("ENCODE", t("0x54f4b"), t("hex"), t("base64"), gives="BU9L"),
+    case("ENCODE", t("54f4b"), t("hex"), t("base64"), gives=RAISES),
     case("ENCODE", t("OK"), t("rot13"), t("hex"), gives=RAISES),
     case("ENCODE", t(None), t("rot13"), t("hex"), gives=None),
     case("FROM_BYTES", y(b"OK"), t("base64"), gives="T0s="),

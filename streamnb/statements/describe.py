@@ -1,0 +1,105 @@
+"""DESCRIBE: the columns of a source and what reads and writes it, what a function does, how a connector is set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from streamnb.catalog import DataSource, closest
+from streamnb.errors import KsqlError, KsqlFunctionError
+from streamnb.functions.aggregate import aggregate_functions
+from streamnb.functions.table import TABLE_FUNCTIONS
+from streamnb.plan.elsewhere import function_advice
+from streamnb.results import Rows
+from streamnb.sql import ast
+from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.show import late_records, list_sources, problem_of, show_rows
+
+__all__ = ["describe"]
+
+
+def describe(pipeline: Pipeline, statement: ast.Describe, text: str) -> Rows:
+    """Tell the columns of a source, or what a function does."""
+    name = statement.name or ""
+    if statement.what == "FUNCTION":
+        return _describe_function(pipeline, name, text)
+    if statement.what == "CONNECTOR":
+        connector = pipeline.engine.connectors.get(name)
+        if connector is None:
+            raise KsqlError(
+                f"Connector {name} does not exist.",
+                summary=f"connector {name} does not exist",
+                hint=f"connectors here: {', '.join(pipeline.engine.connectors) or 'none'}.",
+                span=statement.at,
+            )
+        return show_rows(text, name, ["Property", "Value"], sorted(connector.properties.items()))
+    if statement.what in ("STREAMS", "TABLES"):
+        return list_sources(pipeline, statement.what, statement.extended, text)
+    source = pipeline.catalog.get(name)
+    if source is None:
+        near = closest(name, [s.name for s in pipeline.catalog])
+        raise KsqlError(
+            f"Could not find STREAM/TABLE '{name}' in the Metastore",
+            summary=f"stream or table {name} does not exist",
+            hint=f"did you mean {near}?" if near else "SHOW STREAMS; and SHOW TABLES; list what there is.",
+            span=statement.at,
+        )
+    if statement.extended:
+        return _describe_extended(pipeline, source, text)
+    return show_rows(text, source.name, ["Field", "Type"], _fields(source))
+
+
+def _fields(source: DataSource) -> list[tuple[Any, ...]]:
+    label = "primary key" if source.is_table else "key"
+    rows: list[tuple[Any, ...]] = [(c.name, f"{c.type}  ({label})") for c in source.schema.key]
+    rows += [(c.name, str(c.type)) for c in source.schema.value]
+    rows += [(c.name, f"{c.type}  (headers)") for c in source.schema.headers]
+    return rows
+
+
+def _describe_extended(pipeline: Pipeline, source: DataSource, text: str) -> Rows:
+    queries = pipeline.catalog.queries.values()
+    rows = [
+        ("Name", source.name),
+        ("Type", source.kind),
+        ("Timestamp field", source.timestamp.column if source.timestamp else "Not set - using <ROWTIME>"),
+        ("Key format", source.key_format.name),
+        ("Value format", source.value_format.name),
+        ("Kafka topic", f"{source.topic} (partitions: {source.partitions}, replication: {source.replicas})"),
+        ("Statement", source.statement),
+        *((f"Field {name}", type_) for name, type_ in _fields(source)),
+        ("Queries that read from it", ", ".join(q.id for q in queries if source.name in q.sources)),
+        ("Queries that write into it", ", ".join(q.id for q in queries if q.sink == source.name)),
+    ]
+    query = pipeline.engine.queries.get(source.query_id or "")
+    if query is not None:
+        rows += [
+            ("Status", query.info.state),
+            ("Problem", problem_of(pipeline, query)),
+            ("Records read", str(query.rows_in)),
+            ("Records written", str(query.rows_out)),
+            ("Late records dropped", str(late_records(pipeline, query))),
+            ("Last error", query.info.errors[-1] if query.info.errors else ""),
+        ]
+    return show_rows(text, source.name, ["Property", "Value"], list(rows))
+
+
+def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:
+    upper = name.upper()
+    aggregate = aggregate_functions().get(upper)
+    table = TABLE_FUNCTIONS.get(upper)
+    if aggregate is not None:
+        forms = [s.describe(aggregate.name) for s in aggregate.signatures]
+        rows = [("Name", upper), ("Type", "AGGREGATE"), ("Description", aggregate.doc)]
+    elif table is not None:
+        forms = [f"{upper}{o.signature}" for o in table.overloads]
+        rows = [("Name", upper), ("Type", "TABLE"), ("Description", table.doc)]
+    else:
+        try:
+            function = pipeline.registry.describe(name)
+        except KsqlFunctionError as error:
+            error.hint = function_advice(name) or error.hint
+            raise
+        forms = [f"{upper}{o.signature}" for o in function.overloads]
+        rows = [("Name", upper), ("Type", "SCALAR"), ("Description", function.doc)]
+    rows += [("Form", form) for form in forms]
+    return show_rows(text, upper, ["Property", "Value"], list(rows))

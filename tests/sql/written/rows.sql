@@ -1,0 +1,22 @@
+-- Rows written and copied.
+INSERT INTO orders VALUES (1, 'tea', 2);
+INSERT INTO orders (id, item) VALUES (1, 'tea');
+INSERT INTO orders (rowtime, id) VALUES (1510923225000, 1);
+INSERT INTO orders (`id`, "Item") VALUES (1, NULL);
+INSERT INTO orders () VALUES ();
+INSERT INTO orders (a, b, c, d) VALUES (TRUE, false, null, -1);
+INSERT INTO orders (a, b, c, d, e) VALUES (1.50, -2.5E10, 3000000000, -9223372036854775808, 1E0);
+INSERT INTO orders (a) VALUES (ARRAY[1, 2, 3]);
+INSERT INTO orders (a) VALUES (ARRAY[]);
+INSERT INTO orders (a) VALUES (MAP('k' := 1, 'l' := 2));
+INSERT INTO orders (a) VALUES (MAP());
+INSERT INTO orders (a) VALUES (STRUCT(street := 'Main', `No` := 1));
+INSERT INTO orders (a) VALUES (STRUCT(list := ARRAY[STRUCT(m := MAP('x' := ARRAY[1]))]));
+INSERT INTO orders (a, b) VALUES (1 + 2 * 3, UCASE('tea') || '!');
+INSERT INTO orders (a) VALUES (CAST('2020-01-01' AS DATE));
+INSERT INTO orders (a, b, c) VALUES ('2020-01-01T10:00:00', '2020-01-01', '10:00');
+INSERT INTO `orders of today` (id) VALUES ('it''s');
+INSERT INTO copy SELECT * FROM orders;
+INSERT INTO copy SELECT id, item FROM orders WHERE qty > 1 EMIT CHANGES;
+INSERT INTO copy WITH (QUERY_ID='mine') SELECT * FROM orders PARTITION BY id;
+INSERT INTO copy WITH () SELECT o.id, i.price FROM orders o JOIN items i ON o.item = i.sku;
