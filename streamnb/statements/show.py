@@ -192,7 +192,8 @@ def explain_statement(pipeline: Pipeline, statement: ast.Explain, text: str) -> 
     for i, step in enumerate(program.statements, start=1):
         if isinstance(step, When):
             rows.append((f"duckdb {i}, if", step.condition))
-            rows += [(f"duckdb {i}, then", statement) for statement in step.statements]
+            rows += [(f"duckdb {i}, then", statement) for statement in step.then]
+            rows += [(f"duckdb {i}, else", statement) for statement in step.otherwise]
         else:
             rows.append((f"duckdb {i}", step.first if isinstance(step, Repeat) else step))
     return _rows(text, "Plan", ["Part", "Text"], rows)
