@@ -44,7 +44,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "max.batch.records",
-        "50000",
+        "100000",
         "The most records that a query takes in at once; with 1 the changelog is ksqlDB's, record for record.",
         kind="integer",
         unit="records",

@@ -47,7 +47,7 @@ class EngineSettings:
     write-ahead log may grow before it is folded into the file.
     """
 
-    rows_max: int = 50_000
+    rows_max: int = 100_000
     interval_ms: int = 20
     wal_bytes_max: int = 64 << 20
 

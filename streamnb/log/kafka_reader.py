@@ -60,8 +60,8 @@ class KafkaReader:
         self,
         url: KafkaUrl,
         *,
-        rows_max: int = 200_000,
-        bytes_max: int = 64 << 20,
+        rows_max: int = 400_000,
+        bytes_max: int = 96 << 20,
         on_news: Callable[[], None] | None = None,
         prepare: Callable[[pa.Table], pa.Table] | None = None,
     ) -> None:

@@ -20,7 +20,7 @@ __all__ = ["open_pipeline"]
 def open_pipeline(url: str, registry: Registry, clock: Clock, settings: Mapping[str, str]) -> Pipeline:
     """Open the pipeline that a URL names. Raises: StreamnbError when it cannot be used."""
     engine_settings = EngineSettings(
-        rows_max=int(settings.get("max.batch.records", "50000")),
+        rows_max=int(settings.get("max.batch.records", "100000")),
         interval_ms=int(settings.get("commit.interval.ms", "20")),
     )
     scheme, _, rest = url.partition("://")

@@ -18,7 +18,7 @@ from unittest import mock
 import duckdb
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Mode, Repeat
+from streamnb.backends.duckdb.operator import Mode, Repeat, Statement, When
 from streamnb.duck import Sql
 from streamnb.errors import ParseFailedError, StreamnbError
 from streamnb.plan.clauses import QueryContext
@@ -67,6 +67,13 @@ def _valid(rng: random.Random) -> str:
     text = str(draw_query(rng)).replace(" FROM S", " FROM TYPED", 1)
     text = text.replace("'a'", evil_text(rng)).replace("'abc'", evil_text(rng))
     return f"{text} EMIT CHANGES"
+
+
+def _pieces(step: Statement) -> tuple[Sql, ...]:
+    """List all the SQL of a step."""
+    if isinstance(step, Repeat):
+        return (step.times, step.first, *step.rest)
+    return (step.condition, *step.then, *step.otherwise) if isinstance(step, When) else (step,)
 
 
 class Trials:
@@ -156,7 +163,7 @@ class Trials:
         for table in program.tables:
             self._read(table.create())
         for step in program.statements:
-            for piece in (step.times, step.first, *step.rest) if isinstance(step, Repeat) else (step,):
+            for piece in _pieces(step):
                 self._read(piece)
         return True
 

@@ -45,7 +45,8 @@ def _aggregate(oracle: TimeOracle, records: Sequence[Log]) -> list[Change]:
         if not good:
             continue
         fields = fields or {}
-        record = Record(seq, r.part, r.ts, fields.get("G"), (fields.get("V"),), not fields)
+        # Groups are not the key: all partitions share one stream time (docs/decisions/0008).
+        record = Record(seq, 0, r.ts, fields.get("G"), (fields.get("V"),), not fields)
         changes += [(o.ts, o.key, o.ws, o.values) for o in oracle.apply(record)]
     return changes
 
@@ -270,6 +271,13 @@ def test_results_do_not_depend_on_where_the_input_is_cut(bench: Bench, shape: st
         check(bench, shape, records, RUNS)
 
     every_cut_gives_the_same()
+
+
+def test_regrouped_window_closes_by_the_time_of_another_partition(bench: Bench) -> None:
+    value = b'{"G": "x", "V": 1}'
+    mine = [(0, 0, None), (1, 8, None), (2, 16, value), (3, 28, None), (4, 19, value)]
+    records = [Log(0, 1, 0, off, ts, "a", value_) for off, ts, value_ in mine]
+    check(bench, "tumbling", [*records, Log(0, 1, 1, 0, 27, "b", value)], RUNS)
 
 
 @pytest.mark.slow

@@ -15,30 +15,65 @@ __all__ = ["advance_clock", "compile_groups", "late_count"]
 def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) -> Stage:
     """Compile an aggregation without a window or in time windows."""
     spec = layout.spec
-    tables: tuple[StateTable, ...]
-    read: list[Statement]
+    tables: tuple[StateTable, ...] = (layout.rows,)
+    statements: list[Statement] = [*layout.evaluate(source)]
     if spec.input_is_table:
         tables = (layout.rows, input_rows(layout, shape))
-        read = [*layout.evaluate(source), *signed_records(layout, shape, source)]
-        logged = layout.log(source)
-    elif spec.window is None:
-        tables = (layout.rows,)
-        read = [*layout.evaluate(source), _unwindowed_records(layout, source)]
-        logged = layout.log(source)
-    else:
+        statements += [*signed_records(layout, shape, source), *_steps(layout, target), layout.log(source)]
+    elif spec.window is not None:
         tables = (layout.rows, layout.clock)
-        read = [*layout.evaluate(source), *_windowed_records(layout, source), _advance_clock(layout)]
-        late = layout.error(
-            f"the window of {spec.window.size_ms} ms is closed, the record is too late for it; window start: ",
-            layout.table("r"),
-            Sql("NOT ok"),
-            Sql("ws"),
-        )
-        logged = layout.log(source, [late])
-    if spec.emit_final:
-        steps: list[Statement] = [*_write(layout), *final_statements(layout, target)]
-    elif layout.chunked:
-        steps = [
+        statements += _windowed(layout, source, target)
+    elif _is_direct(layout):
+        statements += [*_grouped(layout, sql("({})", layout.records(source)), target), layout.log(source)]
+    else:
+        statements += [_unwindowed_records(layout, source), *_steps(layout, target), layout.log(source)]
+    return Stage(
+        tables,
+        (*statements, *raised_having(layout)),
+        layout.shape,
+        late=late_count(layout) if spec.window is not None else None,
+        view=None if spec.emit_final else _view(layout),
+        once=not layout.every,
+    )
+
+
+def _is_direct(layout: Layout) -> bool:
+    """Tell whether records are only grouped, so that they need not be put into a table of their own first."""
+    raises = layout.having is not None and layout.having.can_raise
+    return not (layout.every or layout.spec.input_is_table or layout.spec.emit_final or raises)
+
+
+def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
+    """Group records by windows.
+
+    The stream time at each record takes a sort. A window that is open at the end of the batch was so all along: the
+    sort is for batches in which one closes, and for EMIT FINAL, which asks for the record that closes a window.
+    """
+    late = layout.error(
+        f"the window of {layout.window.size_ms} ms is closed, the record is too late for it; window start: ",
+        layout.table("r"),
+        Sql("NOT ok"),
+        Sql("ws"),
+    )
+    steps = _steps(layout, target)
+    exact = [_windowed_records(layout, source), _advance_clock(layout)]
+    if not _is_direct(layout):
+        return [*exact, *steps, layout.log(source, [late])]
+    records = layout.records(source)
+    quick = [
+        advance_clock(layout, sql("SELECT part, st, 0 AS late FROM ({})", _spans(layout, records))),
+        *_grouped(layout, sql("({})", _placed(layout, records)), target),
+    ]
+    slow = [*exact, *(step for step in steps if isinstance(step, Sql)), sql("INSERT INTO {} {}", ERRORS, late)]
+    return [When(_all_open(layout, records), tuple(quick), tuple(slow)), layout.log(source)]
+
+
+def _steps(layout: Layout, target: Sql) -> list[Statement]:
+    """Group the records that are in a table, write the state, and create the output batch."""
+    if layout.spec.emit_final:
+        return [*_write(layout), *final_statements(layout, target)]
+    if layout.chunked:
+        return [
             layout.shape.create(target),
             Repeat(
                 sql("SELECT max(ch) + 1 FROM {}", layout.table("r")),
@@ -46,16 +81,16 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
                 (*_replace(layout), sql("INSERT INTO {} {}", target, output(layout))),
             ),
         ]
-    else:
-        steps = [*_write(layout), sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout))]
-    return Stage(
-        tables,
-        (*read, *steps, logged, *raised_having(layout)),
-        layout.shape,
-        late=late_count(layout) if spec.window is not None else None,
-        view=None if spec.emit_final else _view(layout),
-        once=not layout.every,
-    )
+    return [*_write(layout), sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout))]
+
+
+def _grouped(layout: Layout, records: Sql, target: Sql) -> list[Sql]:
+    """Group records of a relation, all of which count."""
+    return [
+        _changes_of(layout, layout.changes(records)),
+        *_replace(layout),
+        sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout)),
+    ]
 
 
 def late_count(layout: Layout) -> Sql:
@@ -87,51 +122,65 @@ def _unwindowed_records(layout: Layout, source: Sql) -> Sql:
     )
 
 
-def _windowed_records(layout: Layout, source: Sql) -> list[Statement]:
-    """Read the records, once per window (``ws``, ``wi`` = its rank), with the stream time and whether it is open.
-
-    The stream time at each record takes a sort. A window that is open at the end of the batch was so all along; the
-    sort is for batches where some are not, and for EMIT FINAL, which asks for the record that closes a window.
-    """
-    precise = _placed_records(layout, source, precise=True)
-    if layout.spec.emit_final:
-        return [precise]
-    quick = _placed_records(layout, source, precise=False)
-    return [quick, When(sql("SELECT NOT bool_and(ok) FROM {}", layout.table("r")), (precise,))]
-
-
-def _placed_records(layout: Layout, source: Sql, *, precise: bool) -> Sql:
-    """Read the records with their windows; the stream time is that at the record, or that at the end of the batch."""
+def _windowed_records(layout: Layout, source: Sql) -> Sql:
+    """Read the records, once per window, with the stream time at each (``st``), and whether the window is open."""
     window = layout.window
-    values = {"size": lit(window.size_ms), "advance": lit(window.advance_ms), "grace": lit(window.grace_ms)}
-    records, last = layout.records(source), sql("")
-    seen = sql("max(ts) OVER (PARTITION BY b.part ORDER BY ord ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)")
-    if not precise:
-        seen = sql("last.ts")
-        last = sql("JOIN (SELECT part, max(ts) AS ts FROM ({}) GROUP BY part) last ON last.part = b.part ", records)
     timed = sql(
-        "SELECT b.*, greatest(coalesce(c.st, -1), {}) AS st FROM ({}) b {}LEFT JOIN {} c ON c.part = b.part",
-        seen,
-        records,
-        last,
+        "SELECT b.*, greatest(coalesce(c.st, -1), max(ts) OVER (PARTITION BY b.part ORDER BY ord"
+        " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS st FROM ({}) b LEFT JOIN {} c ON c.part = b.part",
+        layout.records(source),
         layout.clock.name,
     )
-    if window.advance_ms == window.size_ms:
-        placed = sql("SELECT *, ts // {size} * {size} AS ws, 0 AS wi FROM ({timed})", timed=timed, **values)
-    else:
-        first = sql("greatest(0, ts - {size} + {advance}) // {advance} * {advance}", **values)
-        placed = sql(
-            "SELECT * EXCLUDE (first), (ws - first) // {advance} AS wi FROM (SELECT *, unnest(range(first, ts + 1,"
-            " {advance})) AS ws FROM (SELECT *, {first} AS first FROM ({timed})))",
-            timed=timed,
-            first=first,
-            **values,
-        )
+    is_open = sql("ws + {} > st - {} AS ok", lit(window.size_ms), lit(window.grace_ms))
     return sql(
         "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
         layout.table("r"),
-        comma(sql("*, (ord >> 32)::BIGINT AS seq, ws + {size} > st - {grace} AS ok", **values), layout.chunk()),
-        placed,
+        comma(sql("*, (ord >> 32)::BIGINT AS seq, {}", is_open), layout.chunk()),
+        _placed(layout, timed),
+    )
+
+
+def _placed(layout: Layout, records: Sql) -> Sql:
+    """Select records once per window that they fall in: ``ws``, ``wi`` = the window's rank."""
+    window = layout.window
+    if window.advance_ms == window.size_ms:
+        return sql("SELECT *, {} AS ws, 0 AS wi FROM ({})", _first_window(layout, sql("ts")), records)
+    return sql(
+        "SELECT * EXCLUDE (first), (ws - first) // {advance} AS wi FROM (SELECT *, unnest(range(first, ts + 1,"
+        " {advance})) AS ws FROM (SELECT *, {first} AS first FROM ({records})))",
+        records=records,
+        first=_first_window(layout, sql("ts")),
+        advance=lit(window.advance_ms),
+    )
+
+
+def _first_window(layout: Layout, ts: Sql) -> Sql:
+    """Write the start of the first window that a timestamp falls in."""
+    size, advance = lit(layout.window.size_ms), lit(layout.window.advance_ms)
+    if size == advance:
+        return sql("{0} // {1} * {1}", ts, size)
+    return sql("greatest(0, {0} - {1} + {2}) // {2} * {2}", ts, size, advance)
+
+
+def _spans(layout: Layout, records: Sql) -> Sql:
+    """Select the lowest timestamp and the stream time at the end of the batch, per partition."""
+    return sql(
+        "SELECT b.part, min(b.ts) AS low, greatest(max(b.ts), coalesce(max(c.st), -1)) AS st FROM ({}) b"
+        " LEFT JOIN {} c ON c.part = b.part GROUP BY b.part",
+        records,
+        layout.clock.name,
+    )
+
+
+def _all_open(layout: Layout, records: Sql) -> Sql:
+    """Ask whether every window that a record falls in is still open at the end of the batch."""
+    window = layout.window
+    return sql(
+        "SELECT coalesce(bool_and({} + {} > st - {}), true) FROM ({})",
+        _first_window(layout, sql("low")),
+        lit(window.size_ms),
+        lit(window.grace_ms),
+        _spans(layout, records),
     )
 
 
@@ -159,7 +208,12 @@ def advance_clock(layout: Layout, seen: Sql) -> Sql:
 def _changes(layout: Layout, where: Sql | None = None) -> Sql:
     conditions = [Sql("ok")] if layout.spec.window is not None else []
     conditions += [where] if where is not None else []
-    changes = layout.changes(layout.table("r"), where=join(" AND ", conditions) if conditions else None)
+    return _changes_of(
+        layout, layout.changes(layout.table("r"), where=join(" AND ", conditions) if conditions else None)
+    )
+
+
+def _changes_of(layout: Layout, changes: Sql) -> Sql:
     if layout.tracks_shown:
         changes = layout.with_having(changes)
     return sql("CREATE OR REPLACE TEMP TABLE {} AS {}", layout.table("n"), changes)

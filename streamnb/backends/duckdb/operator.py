@@ -135,10 +135,11 @@ class Repeat:
 
 @dataclass(frozen=True)
 class When:
-    """Statements run if the query ``condition`` gives true."""
+    """Statements run if the query ``condition`` gives true, and others if not."""
 
     condition: Sql
-    statements: tuple[Sql, ...]
+    then: tuple[Sql, ...]
+    otherwise: tuple[Sql, ...]
 
 
 Statement = Sql | Repeat | When
@@ -179,8 +180,7 @@ def run_statements(store: Store, statements: Iterable[Statement]) -> None:
             store.execute(statement)
             continue
         if isinstance(statement, When):
-            if store.rows(statement.condition)[0][0]:
-                run_statements(store, statement.statements)
+            run_statements(store, statement.then if store.rows(statement.condition)[0][0] else statement.otherwise)
             continue
         times = store.rows(statement.times)[0][0] or 0
         for round_ in range(1, times + 1):
