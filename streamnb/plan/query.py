@@ -51,7 +51,7 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
         node = relation.node
         filtered = Filter(node.keys, node.values, node.windowed, node.is_table, node, predicate)
         relation = replace(relation, node=filtered)
-    if is_aggregation(query):
+    if is_aggregation(query, context.env.registry):
         for call in table_calls(query.items, context.env.registry):
             raise KsqlStatementError("Table functions cannot be used with aggregations.", span=call.span)
         return plan_aggregation(query, relation, context)
@@ -62,9 +62,9 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
 def _check_clauses(query: ast.Query, relation: Relation, context: QueryContext) -> None:
     if query.emit == "FINAL" and query.window is None:
         raise KsqlStatementError("EMIT FINAL is only supported for windowed aggregations.", span=query.span)
-    if query.window is not None and not is_aggregation(query):
+    if query.window is not None and not is_aggregation(query, context.env.registry):
         raise KsqlStatementError("WINDOW clause requires a GROUP BY clause.", span=query.window.span)
-    if query.having is not None and not query.group_by and not is_aggregation(query):
+    if query.having is not None and not query.group_by and not is_aggregation(query, context.env.registry):
         raise KsqlStatementError("HAVING requires a GROUP BY clause.", span=query.having.span)
     if query.partition_by and relation.is_table():
         raise KsqlStatementError(

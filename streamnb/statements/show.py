@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from streamnb.backends.duckdb.compile import compile_plan
@@ -12,12 +13,13 @@ from streamnb.config import SETTINGS
 from streamnb.engine.engine import PersistentQuery
 from streamnb.errors import KsqlError
 from streamnb.functions.aggregate import aggregate_functions
-from streamnb.functions.table import TABLE_FUNCTIONS
+from streamnb.functions.declare import Function, Overload
+from streamnb.functions.signatures import Signature
 from streamnb.plan.clauses import QueryContext
 from streamnb.plan.explain import explain
 from streamnb.plan.query import plan_query
 from streamnb.results import Rows
-from streamnb.schema import BIGINT, INTEGER, STRING, SqlType
+from streamnb.schema import BIGINT, INTEGER, STRING, Array, SqlType
 from streamnb.sql import ast
 from streamnb.sql.parser import parse_statement
 from streamnb.statements.pipeline import Pipeline
@@ -97,10 +99,16 @@ def _problem(pipeline: Pipeline, query: PersistentQuery) -> str:
 
 
 def _functions(pipeline: Pipeline, text: str) -> Rows:
-    rows = [(name, "SCALAR", pipeline.registry.describe(name).doc) for name in pipeline.registry.names()]
-    rows += [(f.name, "AGGREGATE", f.doc) for f in aggregate_functions().values()]
-    rows += [(f.name, "TABLE", f.doc) for f in TABLE_FUNCTIONS.values()]
+    registry = pipeline.registry
+    rows = [(name, "SCALAR", registry.describe(name).doc) for name in registry.names()]
+    rows += [(name, "AGGREGATE", _aggregate_doc(pipeline, name)) for name in registry.aggregate_names()]
+    rows += [(name, "TABLE", registry.describe_table(name).doc) for name in registry.table_names()]
     return _rows(text, "Functions", ["Function Name", "Type", "Description"], sorted(rows))
+
+
+def _aggregate_doc(pipeline: Pipeline, name: str) -> str:
+    own = pipeline.registry.own(name)
+    return aggregate_functions()[name].doc if own is None else own.doc
 
 
 def describe(pipeline: Pipeline, statement: ast.Describe, text: str) -> Rows:
@@ -168,19 +176,36 @@ def _describe_extended(pipeline: Pipeline, source: DataSource, text: str) -> Row
 def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:
     upper = name.upper()
     aggregate = aggregate_functions().get(upper)
-    table = TABLE_FUNCTIONS.get(upper)
+    rows: list[tuple[str, str | None]]
     if aggregate is not None:
         forms = [s.describe(aggregate.name) for s in aggregate.signatures]
         rows = [("Name", upper), ("Type", "AGGREGATE"), ("Description", aggregate.doc)]
-    elif table is not None:
-        forms = [f"{upper}{o.signature}" for o in table.overloads]
-        rows = [("Name", upper), ("Type", "TABLE"), ("Description", table.doc)]
     else:
-        function = pipeline.registry.describe(name)
-        forms = [f"{upper}{o.signature}" for o in function.overloads]
-        rows = [("Name", upper), ("Type", "SCALAR"), ("Description", function.doc)]
+        function = _function(pipeline, name)
+        forms = [f"{upper}{_form(function, o)}" for o in function.overloads]
+        rows = [("Name", upper), ("Type", function.kind), ("Description", function.doc)]
+        if function.category == "user":
+            rows.insert(2, ("Author", None))
     rows += [("Form", form) for form in forms]
     return _rows(text, upper, ["Property", "Value"], list(rows))
+
+
+def _form(function: Function, overload: Overload) -> Signature:
+    """Show an overload as it is called: what a table function gives is the type of a row."""
+    signature = overload.signature
+    if function.kind != "TABLE" or not isinstance(signature.returns, Array):
+        return signature
+    return replace(signature, returns=signature.returns.element)
+
+
+def _function(pipeline: Pipeline, name: str) -> Function:
+    """Find the declaration of a function of any kind. Raises: KsqlFunctionError when there is none."""
+    own = pipeline.registry.own(name)
+    if own is not None:
+        return own
+    return (
+        pipeline.registry.describe_table(name) if pipeline.registry.is_table(name) else pipeline.registry.describe(name)
+    )
 
 
 def explain_statement(pipeline: Pipeline, statement: ast.Explain, text: str) -> Rows:

@@ -55,6 +55,7 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
         late=late_count(layout) if spec.window is not None else None,
         view=None if spec.emit_final else _view(layout),
         once=not layout.every,
+        probes=layout.probes(source),
     )
 
 
@@ -166,7 +167,7 @@ def _changes(layout: Layout, where: Sql | None = None) -> Sql:
 
 
 def _replace(layout: Layout) -> list[Sql]:
-    """Write the last state of each changed row, and drop rows that have left the store."""
+    """Write the last state of each changed row, and drop rows that have left the store; log what failed on the way."""
     changed, rows = layout.table("n"), layout.rows
     last = Sql(" WHERE is_last") if layout.every else Sql("")
     gone = sql("SELECT rid FROM {}{}", changed, last)
@@ -187,6 +188,7 @@ def _replace(layout: Layout) -> list[Sql]:
             changed,
             last,
         ),
+        *layout.log_functions(changed),
     ]
 
 

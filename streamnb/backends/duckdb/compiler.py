@@ -263,6 +263,11 @@ class Compiler:
         whole = _built(e.function.render(pieces), parts, e.function.can_raise)
         return Part(whole.sql, whole.can_raise, whole.volatile or e.function.volatile)
 
+    def attempt(self, e: t.TypedCall) -> Sql | None:
+        """Write a call as a struct of its value, NULL where it raises, if the function can and no argument raises."""
+        args = [self.compile(arg) for arg in e.args if not isinstance(arg, t.TypedLambda)]
+        return None if any(a.can_raise for a in args) else e.function.attempt([a.sql for a in args])
+
     def _lambda(self, e: t.TypedLambda) -> LambdaSql:
         names = tuple(ident(p.name) for p in e.params)
         return LambdaSql(names, lambda params: self._with(e, params).sql)

@@ -16,7 +16,7 @@ from streamnb.functions.registry import Registry
 from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
 from streamnb.schema import Array, Decimal, Map, SqlType, Struct
-from streamnb.store import DatabaseError, Store
+from streamnb.store import DatabaseError, Store, reason_of
 
 __all__ = ["Compiled", "compile_expression", "compile_predicate", "evaluate_constant"]
 
@@ -55,7 +55,11 @@ def _whole(typed: Typed, part: Part) -> Compiled:
 
 
 def _cheap_attempt(typed: Typed) -> Sql | None:
-    """Tell errors from NULL without TRY(), where the value is NULL only if an input is, or if something failed."""
+    """Tell errors from NULL without TRY(): by a function that does so itself, or where the value is NULL only if an
+    input is or if something failed.
+    """
+    if isinstance(typed, t.TypedCall):
+        return Compiler().attempt(typed)
     inputs = _inputs(typed, is_root=True)
     if inputs is None:
         return None
@@ -104,7 +108,7 @@ def evaluate_constant(typed: Typed, store: Store, registry: Registry | None = No
     try:
         value = store.rows(sql("SELECT {}", compiled.sql))[0][0]
     except DatabaseError as error:
-        reason = str(error).split("\n", 1)[0]
+        reason = reason_of(error)
         raise KsqlStatementError(
             f"Failed to evaluate the expression: {reason}", summary="the constant cannot be computed", hint=reason
         ) from error
