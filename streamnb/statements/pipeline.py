@@ -23,7 +23,7 @@ from streamnb.functions.registry import Registry
 from streamnb.log.base import Log, TopicInfo
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.plan.expressions import Env
-from streamnb.statements.journal import Present
+from streamnb.statements.journal import Present, Waiting
 from streamnb.store import Store
 
 __all__ = ["EmbeddedOutside", "Outside", "Pipeline", "PipelineSnapshot", "Session"]
@@ -92,11 +92,12 @@ class Session:
 
 @dataclass(frozen=True)
 class PipelineSnapshot:
-    """The catalogue, queries and connectors at one moment."""
+    """The catalogue, queries, connectors and statements that wait at one moment."""
 
     catalog: Catalog
     queries: dict[str, PersistentQuery]
     connectors: dict[str, Connector]
+    waiting: dict[int, Waiting]
 
 
 class Pipeline:
@@ -120,6 +121,12 @@ class Pipeline:
         self.catalog = Catalog()
         self._transient = itertools.count()
         self._created: list[str] = []
+        self.waiting: dict[int, Waiting] = {}
+
+    def set_waiting(self, waiting: dict[int, Waiting]) -> None:
+        """Note which stored statements wait; the catalogue tells who asks for their sources."""
+        self.waiting = waiting
+        self.catalog.waiting = {w.entry.name: w.problem for w in waiting.values() if w.entry.kind == "SOURCE"}
 
     def config(self) -> dict[str, str]:
         """The settings in force: defaults, those given on connecting, those set in the session."""
@@ -190,13 +197,16 @@ class Pipeline:
         """Remember what there is in memory, so that a failed statement can be taken back."""
         engine = self.engine
         self._created = []
-        return PipelineSnapshot(self.catalog.snapshot(), dict(engine.queries), dict(engine.connectors))
+        return PipelineSnapshot(
+            self.catalog.snapshot(), dict(engine.queries), dict(engine.connectors), dict(self.waiting)
+        )
 
     def restore(self, snapshot: PipelineSnapshot) -> None:
         """Go back to a snapshot; topics that the statement made outside the transaction are deleted."""
         self.catalog.restore(snapshot.catalog)
         self.engine.queries = snapshot.queries
         self.engine.connectors = snapshot.connectors
+        self.set_waiting(snapshot.waiting)
         for topic in self._created:
             self.outside.log.delete_topic(topic)
         self._created = []
@@ -217,6 +227,7 @@ class Pipeline:
             frozenset(s.name for s in self.catalog),
             frozenset(self.engine.connectors),
             {id_: info.state for id_, info in self.catalog.queries.items()},
+            self.waiting,
         )
 
     def prepare(self) -> None:

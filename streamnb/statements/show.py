@@ -23,6 +23,7 @@ from streamnb.schema import BIGINT, INTEGER, STRING, Array, SqlType
 from streamnb.sql import ast
 from streamnb.sql.parser import parse_statement
 from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.waiting import waiting_queries
 
 __all__ = ["describe", "explain_statement", "show"]
 
@@ -87,6 +88,8 @@ def _queries(pipeline: Pipeline, text: str) -> Rows:
         query = pipeline.engine.queries[id_]
         problem = _problem(pipeline, query)
         rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, problem, info.statement))
+    for id_, kind, sink, waiting in waiting_queries(pipeline):
+        rows.append((id_, kind, "ERROR", sink, 0, 0, waiting.problem, waiting.entry.text))
     names: list[Heading] = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT)]
     return _rows(text, "Queries", [*names, "Problem", "Statement"], rows)
 

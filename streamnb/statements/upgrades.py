@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streamnb.errors import KsqlStatementError
 from streamnb.plan.logical import Aggregate, Filter, Join, PlanNode, Scan, children
+from streamnb.state.tables import StateTable
 
-__all__ = ["check_same_state"]
+__all__ = ["check_same_state", "check_same_types"]
 
 
 def check_same_state(old: PlanNode, new: PlanNode) -> None:
@@ -31,6 +32,18 @@ def check_same_state(old: PlanNode, new: PlanNode) -> None:
         summary=f"the query's state ({differing[0]}) does not fit the new statement",
         hint="only filters of streams and added columns can be changed in place; drop the source and create it anew.",
     )
+
+
+def check_same_types(old: Sequence[StateTable], new: Sequence[StateTable]) -> None:
+    """Refuse a new plan that keeps its state in other types, as a Python function may. Raises: KsqlStatementError."""
+    before = {table.name: dict(table.columns) for table in old}
+    for table in new:
+        kept = before.get(table.name, {})
+        if any(kept.get(name, type_) != type_ for name, type_ in table.columns):
+            raise KsqlStatementError(
+                "Cannot upgrade query: its state has other types than the new statement needs",
+                hint="give the function back the state it had, or drop the source and create it anew.",
+            )
 
 
 def _stateful(node: PlanNode) -> Iterator[tuple[Any, ...]]:

@@ -223,6 +223,17 @@ def test_running_aggregation_keeps_the_class_and_its_state_when_replaced(pipelin
     assert rows(pipeline, "SELECT X FROM O;") == [(15,)]
 
 
+def test_state_that_the_new_class_cannot_take_over_is_refused(pipeline: Workspace) -> None:
+    nb.udaf("TOTAL(INT) -> BIGINT")(Total)
+    assert table(pipeline, "TOTAL(N)", 1, 2) == [3]
+    nb.udaf("TOTAL(INT) -> BIGINT", state="INT")(Total)
+    with pytest.raises(StreamnbError, match="Cannot upgrade query: its state has other types"):
+        pipeline("CREATE OR REPLACE TABLE O AS SELECT K, TOTAL(N) AS X FROM S GROUP BY K;")
+    put(pipeline, "s", [("k", {"N": 4})])
+    run(pipeline)
+    assert rows(pipeline, "SELECT X FROM O;") == [(7,)]
+
+
 # The same as the built-in functions, however the records are cut
 
 
