@@ -177,6 +177,62 @@ def test_record_is_dropped_where_the_function_of_its_condition_raises(pipeline: 
     ]
 
 
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("CHECKED(N) > 0", [1, 3]),
+        ("0 < CHECKED(N) + CHECKED(CHECKED(N))", [1, 3]),
+        ("CHECKED(N) > 0 AND N > 1", [3]),
+        ("CHECKED(N) IS NOT NULL", [1, 3]),
+        ("CHECKED(N) IN (1, 4) OR N = 3", [1, 3]),
+        ("CAST(CHECKED(N) AS VARCHAR) LIKE '3'", [3]),
+        ("NOT CHECKED(N) BETWEEN 0 AND 1", [3]),
+        ("UCASE(CAST(CHECKED(N) AS VARCHAR)) = '1'", [1]),
+    ],
+)
+def test_function_that_raises_in_a_condition_is_not_called_again_for_others(
+    pipeline: Workspace, condition: str, kept: list[int]
+) -> None:
+    calls: list[int] = []
+
+    @nb.udf("CHECKED(INT) -> INT")
+    def checked(n: int | None) -> int:
+        if n is None:
+            raise ValueError("no number")
+        calls.append(n)
+        if n == 2:
+            raise ValueError("two")
+        return n
+
+    assert of(pipeline, "N", {"N": 1}, {"N": 2}, {"N": 3}, where=f"WHERE {condition}") == kept
+    assert log(pipeline) == ["Error evaluating the WHERE expression: function CHECKED: ValueError: two"]
+    times = condition.count("CHECKED(")
+    assert calls.count(3) == times
+
+
+@pytest.mark.parametrize(
+    ("expression", "results"),
+    [
+        ("CASE WHEN N = 1 THEN CHECKED(N) ELSE 0 END", [1, 0, 0]),
+        ("N = 1 AND CHECKED(N) = 1", [True, False, False]),
+        ("N = 2 OR CHECKED(N) = 3", [False, True, True]),
+        ("IFNULL(CHECKED(N), 9)", [1, 9, 3]),
+        ("ARRAY[CHECKED(N)]", [[1], [None], [3]]),
+    ],
+)
+def test_function_is_not_called_where_its_result_is_not_wanted(
+    pipeline: Workspace, expression: str, results: list[Any]
+) -> None:
+    @nb.udf("CHECKED(INT) -> INT")
+    def checked(n: int) -> int:
+        if n == 2:
+            raise ValueError("two")
+        return n
+
+    assert of(pipeline, expression, {"N": 1}, {"N": 2}, {"N": 3}) == results
+    assert log(pipeline) == []
+
+
 def test_inner_call_that_raises_makes_the_outer_one_null(pipeline: Workspace) -> None:
     nb.udf("INVERSE(INT) -> DOUBLE")(lambda n: 1 / n)
     nb.udf("SHOWN(DOUBLE) -> VARCHAR")(str)

@@ -16,7 +16,7 @@ from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
 from streamnb.schema import Decimal, Map, Struct
 
-__all__ = ["Compiler", "Part"]
+__all__ = ["RAISING_IS_NULL", "Compiler", "Part"]
 
 _OPERATORS = {
     "=": Sql("="),
@@ -34,7 +34,7 @@ _OPERATORS = {
     "%": Sql("%"),
 }
 _NEVER_NULL = (t.TypedComparison, t.TypedBetween, t.TypedIn, t.TypedLike, t.TypedIsNull)
-_RAISING_IS_NULL = ("IFNULL", "COALESCE")
+RAISING_IS_NULL = ("IFNULL", "COALESCE")
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ class Compiler:
                 pieces.append(self._lambda(arg))
                 parts.append(self._with(arg, [ident(p.name) for p in arg.params]))
                 continue
-            part = self._guarded(arg) if e.function.name in _RAISING_IS_NULL else self.compile(arg)
+            part = self._guarded(arg) if e.function.name in RAISING_IS_NULL else self.compile(arg)
             pieces.append(part.sql)
             parts.append(part)
         whole = _built(e.function.render(pieces), parts, e.function.can_raise)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.backends.duckdb.compiler import Compiler, Part
+from streamnb.backends.duckdb.hoisting import hoisted_attempt
 from streamnb.duck import Sql, field_names, join, sql
 from streamnb.errors import KsqlStatementError
 from streamnb.functions.registry import Registry
@@ -58,8 +59,10 @@ def _cheap_attempt(typed: Typed) -> Sql | None:
     """Tell errors from NULL without TRY(): by a function that does so itself, or where the value is NULL only if an
     input is or if something failed.
     """
-    if isinstance(typed, t.TypedCall):
-        return Compiler().attempt(typed)
+    attempt = Compiler().attempt(typed) if isinstance(typed, t.TypedCall) else None
+    attempt = attempt or hoisted_attempt(typed)
+    if attempt is not None:
+        return attempt
     inputs = _inputs(typed, is_root=True)
     if inputs is None:
         return None
