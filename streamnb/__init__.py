@@ -6,11 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from streamnb.errors import StreamnbError
+    from streamnb.functions.user import drop_function, udaf, udf, udtf
     from streamnb.results import Live, Message, Rows
     from streamnb.workspace import Workspace, connect
 
 __version__ = "0.1.0"
-__all__ = ["Live", "Message", "Rows", "StreamnbError", "Workspace", "__version__", "connect"]
+__all__ = [
+    "Live",
+    "Message",
+    "Rows",
+    "StreamnbError",
+    "Workspace",
+    "__version__",
+    "connect",
+    "drop_function",
+    "udaf",
+    "udf",
+    "udtf",
+]
 
 _HOMES = {
     "Live": "streamnb.results",
@@ -19,6 +32,10 @@ _HOMES = {
     "StreamnbError": "streamnb.errors",
     "Workspace": "streamnb.workspace",
     "connect": "streamnb.workspace",
+    "drop_function": "streamnb.functions.user",
+    "udaf": "streamnb.functions.user",
+    "udf": "streamnb.functions.user",
+    "udtf": "streamnb.functions.user",
 }
 
 

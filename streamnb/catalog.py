@@ -95,6 +95,7 @@ class Catalog:
         self._sources: dict[str, DataSource] = {}
         self.types: dict[str, SqlType] = {}
         self.queries: dict[str, QueryInfo] = {}
+        self.waiting: dict[str, str] = {}  # sources whose stored statement cannot be executed for now, and why
 
     def __iter__(self) -> Iterator[DataSource]:
         return iter(list(self._sources.values()))
@@ -112,6 +113,13 @@ class Catalog:
         Raises: KsqlStatementError with ksqlDB's wording when there is none.
         """
         found = self._sources.get(name)
+        if found is None and name in self.waiting:
+            raise KsqlStatementError(
+                f"Exception while preparing statement: {name} does not exist.",
+                summary=f"stream or table {name} is not there yet",
+                hint=self.waiting[name],
+                span=span,
+            )
         if found is None:
             near = closest(name, self._sources)
             known = ", ".join(sorted(self._sources)) or "none yet"

@@ -6,7 +6,8 @@ The tree::
     ├── KsqlError                  anything a statement or a query can be refused for
     │   ├── KsqlStatementError     the statement parses, but cannot be planned or executed
     │   │   └── ParseFailedError   the text is no statement
-    │   └── KsqlFunctionError      a function cannot be resolved or applied
+    │   └── KsqlFunctionError      a function cannot be declared, resolved or applied
+    │       └── UnknownFunctionError   there is no function of a name
     ├── LogError                   a topic or a broker cannot be reached or used
     └── StoreError                 the pipeline's database file cannot be opened or used
         ├── StoreLockedError       another process holds the file
@@ -30,6 +31,7 @@ __all__ = [
     "StoreError",
     "StoreLockedError",
     "StreamnbError",
+    "UnknownFunctionError",
 ]
 
 
@@ -117,6 +119,14 @@ class ParseFailedError(KsqlStatementError):
 
 class KsqlFunctionError(KsqlError):
     """A function is unknown, does not accept its arguments, or raised."""
+
+
+class UnknownFunctionError(KsqlFunctionError):
+    """There is no function of a name: ``name``, in upper case."""
+
+    def __init__(self, message: str, *, name: str, summary: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message, summary=summary, hint=hint)
+        self.name = name
 
 
 class LogError(StreamnbError):

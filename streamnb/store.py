@@ -23,7 +23,7 @@ from streamnb.errors import StoreBrokenError, StoreError, StoreLockedError
 from streamnb.failpoints import failpoint
 from streamnb.schema import SqlType
 
-__all__ = ["DatabaseError", "Store"]
+__all__ = ["DatabaseError", "Store", "reason_of"]
 
 DatabaseError = duckdb.Error
 
@@ -48,6 +48,14 @@ _AMBIGUOUS = frozenset(
     {"catalog", "engine", "log", "main", "memory", "outbox", "pipeline"}
     | {"query", "state", "streamnb", "system", "temp", "topic"}
 )
+
+
+_KIND = re.compile(r"\A.*? Error: (?:Python exception occurred while executing the UDF: (?:KsqlFunctionError: )?)?")
+
+
+def reason_of(error: duckdb.Error) -> str:
+    """Tell in one line what a statement failed of, without DuckDB's name for the kind of error."""
+    return _KIND.sub("", str(error).split("\n", 1)[0], count=1)
 
 
 def _is_attached(path: Path) -> bool:

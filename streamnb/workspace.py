@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,11 +40,9 @@ from streamnb.statements.session import alter_system, change_session
 from streamnb.statements.show import show
 from streamnb.statements.sources import alter_source, create_source, create_type, drop_source, drop_type
 from streamnb.statements.topics import print_topic
-from streamnb.store import DatabaseError
+from streamnb.statements.waiting import Restorer, end_waiting
 
 __all__ = ["Workspace", "connect"]
-
-_log = logging.getLogger(__name__)
 
 _STORED = (
     ast.CreateSource
@@ -95,11 +92,13 @@ class Workspace:
         try:
             self._pipeline.prepare()
             self._journal = Journal(self._pipeline.store)
-            self.problems = self._replay()
+            self._restorer = Restorer(self._pipeline, self._restore)
+            self._restorer.restore(self._journal.entries())
         except BaseException:
             self._pipeline.outside.close()
             self._pipeline.store.close()
             raise
+        self._pipeline.engine.housekeeping.append(self._restorer.retry)
         if start:
             self._pipeline.engine.start()
         _open.add(self)
@@ -108,6 +107,11 @@ class Workspace:
     def pipeline(self) -> Pipeline:
         """Catalogue, engine and session, for the other surfaces of streamnb."""
         return self._pipeline
+
+    @property
+    def problems(self) -> list[str]:
+        """List the stored statements that cannot be executed for now, and why."""
+        return [f"{w.entry.text}: {w.problem}" for w in self._pipeline.waiting.values()]
 
     def __call__(self, text: str) -> Result | None:
         """Run statements and return the last one's result."""
@@ -121,6 +125,8 @@ class Workspace:
         """
         with self._lock:
             self._check_open()
+            if self._restorer.is_due:
+                self._pipeline.engine.call(self._restorer.retry)
             statements = [text] if isinstance(text, StatementText) else split_statements(text)
             return [self._execute_one(statement) for statement in statements if statement.text.strip()]
 
@@ -253,6 +259,7 @@ class Workspace:
         except BaseException:
             pipeline.restore(before)
             raise
+        self._restorer.note_change()
         return Message(text, answer, query_id)
 
     def _store(
@@ -270,6 +277,10 @@ class Workspace:
         if made is not None and pipeline.changed(before):
             if "${" in text:  # variables are the session's, the journal stands for itself
                 text = format_statement(statement)
+            for waiting in list(pipeline.waiting.values()):
+                if (waiting.entry.kind, waiting.entry.name) == made:
+                    end_waiting(pipeline, waiting)
+                    self._journal.remove(waiting.entry.id)
             self._journal.add(*made, text, properties, query_id)
         self._journal.settle(pipeline.present())
 
@@ -301,24 +312,8 @@ class Workspace:
         assert isinstance(statement, ast.DropConnector)
         return drop_connector(pipeline, statement), None
 
-    def _replay(self) -> list[str]:
-        """Rebuild catalogue and queries from the journal; list the statements that no longer work."""
-        pipeline = self._pipeline
-        problems = []
-        for stored in self._journal.entries():
-            before = pipeline.snapshot()
-            try:
-                statement = parse_statement(stored.text)
-                with pipeline.store.transaction():
-                    self._apply(statement, stored.text, stored.properties, stored)
-            except StoreBrokenError:
-                raise
-            except (StreamnbError, DatabaseError, RecursionError) as error:
-                pipeline.restore(before)
-                message = error.message if isinstance(error, StreamnbError) else str(error)
-                problems.append(f"{stored.text}: {message}")
-                _log.warning("a stored statement no longer works: %s: %s", stored.text, message)
-        return problems
+    def _restore(self, statement: ast.Statement, stored: Entry) -> None:
+        self._apply(statement, stored.text, stored.properties, stored)
 
     def _forget(self, live: Live) -> None:
         self._lives.pop(live.name, None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from streamnb.functions.registry import default_registry
 from tests.kafka_broker import KafkaBroker, missing_tool
 
 
@@ -23,3 +24,13 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrok
         pytest.skip(reason)
     with KafkaBroker(tmp_path_factory.mktemp("kafka") / "node").running() as broker:
         yield broker
+
+
+@pytest.fixture(autouse=True)
+def functions_of_the_test() -> Iterator[None]:
+    """Forget the user functions that a test has registered: they are the whole process's."""
+    registry = default_registry()
+    before = set(registry.own_names())
+    yield
+    for name in set(registry.own_names()) - before:
+        registry.unregister(name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from streamnb.backends.duckdb.operator import Probe
 from streamnb.duck import lit, sql
-from streamnb.store import DatabaseError, Store
+from streamnb.store import DatabaseError, Store, reason_of
 
 __all__ = ["find_reasons"]
 
@@ -43,8 +43,7 @@ def _reason(store: Store, aside: Store, probe: Probe, seq: int) -> str | None:
     try:
         aside.rows(sql("SELECT {} FROM failed_record", probe.expression))
     except DatabaseError as error:
-        text = str(error).split("\n", 1)[0]
-        return text.split(" Error: ", 1)[-1][:TEXT_MAX]
+        return reason_of(error)[:TEXT_MAX]
     finally:
         aside.unregister("failed_record")
     return None

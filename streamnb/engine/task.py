@@ -12,6 +12,7 @@ from streamnb.engine.intake import Intake, Taken
 from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, rejected_entries
 from streamnb.engine.readers import TopicReader
 from streamnb.engine.reasons import find_reasons
+from streamnb.errors import KsqlError
 from streamnb.functions.registry import Registry
 from streamnb.store import Store
 
@@ -63,11 +64,19 @@ class QueryTask:
         self._intake = Intake(query_id, program.inputs, readers, registry, strict_times=strict_times)
 
     def prepare(self, store: Store, *, earliest: bool) -> None:
-        """Create the functions it calls and its state tables, and find where it starts unless that is known."""
+        """Create the functions it calls and its state tables, and find where it starts unless that is known.
+
+        Raises: KsqlError when the state it has built up does not have the types of its tables.
+        """
         self._registry.install(store)
         store.execute(create_errors())
         for table in self.program.tables:
             store.execute(table.create())
+            if self.place is not None and store.rows(table.differs()):
+                raise KsqlError(
+                    f"The state of query {self.query_id} has other types than the statement needs now",
+                    hint="give the function back the state it had, or drop what the query makes and create it anew.",
+                )
         if self.place is None:
             self.place = Place({i: r.start(store, earliest=earliest) for i, r in enumerate(self.readers)})
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 from streamnb import schema as s
@@ -27,9 +28,8 @@ __all__ = [
     "ResolvedAggregate",
     "aggregate_functions",
     "is_aggregate",
-    "register_aggregate",
+    "literal_constant",
     "resolve_aggregate",
-    "unregister_aggregate",
 ]
 
 ORDER = ident("ord")
@@ -77,6 +77,8 @@ class ResolvedAggregate:
     finish: Callable[[Parts], Sql]
     grows: bool = False
     over_table: ResolvedAggregate | None = None
+    mergeable: bool = True
+    errors: Callable[[Parts], Sql] | None = None
 
 
 Signed = Callable[[Frame, Parts, Sql], list[Sql]]
@@ -147,29 +149,14 @@ def _registry() -> Mapping[str, AggregateFunction]:
     return {function.name: function for function in sorted(declared, key=lambda f: f.name)}
 
 
-_FUNCTIONS: dict[str, AggregateFunction] = {}
-
-
+@cache
 def aggregate_functions() -> Mapping[str, AggregateFunction]:
-    """All aggregate functions by their upper-case name, in alphabetical order."""
-    if not _FUNCTIONS:
-        _FUNCTIONS.update(_registry())
-    return _FUNCTIONS
-
-
-def register_aggregate(function: AggregateFunction) -> None:
-    """Add an aggregate function, or replace the one of its name."""
-    aggregate_functions()
-    _FUNCTIONS[function.name] = function
-
-
-def unregister_aggregate(name: str) -> None:
-    """Forget an aggregate function that was added."""
-    _FUNCTIONS.pop(name, None)
+    """All built-in aggregate functions by their upper-case name, in alphabetical order."""
+    return _registry()
 
 
 def is_aggregate(name: str) -> bool:
-    """Tell whether a name, in any case, is that of an aggregate function."""
+    """Tell whether a name, in any case, is that of a built-in aggregate function."""
     return name.upper() in aggregate_functions()
 
 
@@ -196,7 +183,6 @@ def resolve_aggregate(
             summary=f"function {name} does not exist",
             hint=f"did you mean {close[0]}?" if close else "SHOW FUNCTIONS lists all functions",
         )
-    known = constants or {}
     best: tuple[int, Signature, tuple[s.SqlType, ...]] | None = None
     for signature in function.signatures:
         match = _match(signature, arg_types)
@@ -205,18 +191,24 @@ def resolve_aggregate(
     if best is None:
         raise _no_match(function, name, arg_types)
     _, signature, params = best
-    values = []
-    for position in range(len(params), len(arg_types)):
-        if position not in known or known[position] is None:
-            text = texts[position] if position < len(texts) else "?"
-            raise KsqlFunctionError(
-                f"Parameter {position + 1} passed to function {function.name} must be a literal constant, "
-                f"but was expression: '{text}'",
-                summary=f"argument {position + 1} of {function.name} is not a literal",
-                hint="write a number or TRUE or FALSE there",
-            )
-        values.append(known[position])
-    return function.build(params, tuple(values), limit)
+    places = range(len(params), len(arg_types))
+    return function.build(
+        params, tuple(literal_constant(function.name, i, constants or {}, texts) for i in places), limit
+    )
+
+
+def literal_constant(name: str, position: int, constants: Mapping[int, object], texts: Sequence[str]) -> object:
+    """Return the value of an argument that has to be a literal. Raises: KsqlFunctionError when it is none."""
+    value = constants.get(position)
+    if value is None:
+        text = texts[position] if position < len(texts) else "?"
+        raise KsqlFunctionError(
+            f"Parameter {position + 1} passed to function {name} must be a literal constant, "
+            f"but was expression: '{text}'",
+            summary=f"argument {position + 1} of {name} is not a literal",
+            hint="write a number, a text, or TRUE or FALSE there",
+        )
+    return value
 
 
 def _match(signature: Signature, arg_types: Sequence[s.SqlType | None]) -> tuple[int, tuple[s.SqlType, ...]] | None:

@@ -14,7 +14,8 @@ from typing import Any
 
 from streamnb.duck import Sql, ident, join, sql
 from streamnb.functions.matching import Match
-from streamnb.functions.signatures import ArgType, Signature, parse_signature
+from streamnb.functions.signature_text import parse_signature
+from streamnb.functions.signatures import ArgType, Signature
 from streamnb.schema import SqlType
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Overload",
     "Piece",
     "ReturnRule",
+    "UserOverload",
     "fail",
     "fill",
     "in_python",
@@ -109,14 +111,35 @@ class Overload:
 
 
 @dataclass(frozen=True)
+class UserOverload(Overload):
+    """A signature of the user's. ``python`` is a function, or the class of an aggregate with the type of its state.
+
+    Each registration has a ``version`` of its own, so that a query keeps the function it was planned with.
+    """
+
+    declared: Signature | None = None
+    state: SqlType | None = None
+    version: int = 0
+
+    @property
+    def signature(self) -> Signature:
+        assert self.declared is not None
+        return self.declared
+
+
+@dataclass(frozen=True)
 class Function:
-    """A function: its name, what it is for, and its overloads; ``shown`` is the name in ksqlDB's messages."""
+    """A function: its name, what it is for, and its overloads; ``shown`` is the name in ksqlDB's messages.
+
+    ``kind`` is SCALAR, TABLE or AGGREGATE.
+    """
 
     name: str
     category: str
     doc: str
     overloads: tuple[Overload, ...]
     shown: str = ""
+    kind: str = "SCALAR"
 
 
 def in_sql(

@@ -88,6 +88,9 @@ class _Unifier:
             return self.unify(param.element, arg.element, True)
         if isinstance(param, s.Map) and isinstance(arg, s.Map):
             return self.unify(param.key, arg.key, True) and self.unify(param.value, arg.value, True)
+        if isinstance(param, s.Struct) and isinstance(arg, s.Struct):
+            same = [f.name for f in param.fields] == [f.name for f in arg.fields]
+            return same and all(self.unify(p.type, a.type, True) for p, a in zip(param.fields, arg.fields, strict=True))
         if param == arg:
             return True
         return self.casts and not nested and _converts(arg, param)
@@ -116,6 +119,10 @@ class _Unifier:
         if isinstance(param, s.Map):
             key, value = self.concrete(param.key), self.concrete(param.value)
             return None if key is None or value is None else s.Map(key, value)
+        if isinstance(param, s.Struct):
+            types = [self.concrete(f.type) for f in param.fields]
+            fields = tuple(s.Field(f.name, t) for f, t in zip(param.fields, types, strict=True) if t is not None)
+            return s.Struct(fields) if len(fields) == len(types) else None
         return None if isinstance(param, AnyDecimal | AnyType | UnitType | LambdaType) else param
 
 

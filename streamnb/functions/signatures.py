@@ -1,16 +1,9 @@
-"""Typed signatures of functions, and their text form.
-
-A signature reads ``(ARRAY<T>, (T) => R) -> ARRAY<R>``. Words in lower case before a type name the parameter; one
-capital letter is a type variable; ``X...`` takes any number of arguments; a bare DECIMAL stands for every precision
-and scale; UNIT is a bare time unit; ANY is any type.
-"""
+"""Typed signatures of functions; ``signature_text`` reads them from text."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from streamnb import schema as s
 from streamnb.schema import SqlType
@@ -26,8 +19,7 @@ __all__ = [
     "UnitArg",
     "UnitType",
     "Var",
-    "parse_signature",
-    "parse_type",
+    "variables_of",
 ]
 
 
@@ -103,15 +95,17 @@ class LambdaType(SqlType):
 
 @dataclass(frozen=True)
 class Parameter:
-    """A parameter of a signature; ``name`` may be empty."""
+    """A parameter of a signature; ``name`` may be empty. A ``constant`` takes a literal, the same for all records."""
 
     type: SqlType
     name: str = ""
     variadic: bool = False
+    constant: bool = False
 
     def __str__(self) -> str:
         text = f"{self.type}{'...' if self.variadic else ''}"
-        return f"{text} {self.name}" if self.name else text
+        words = ("const" if self.constant else "", text, self.name)
+        return " ".join(word for word in words if word)
 
 
 @dataclass(frozen=True)
@@ -128,155 +122,38 @@ class Signature:
 
     def expand(self, count: int) -> tuple[SqlType, ...] | None:
         """List one parameter type per argument, or None when so many arguments do not fit."""
-        types = tuple(p.type for p in self.params)
-        at = self.variadic
+        params = self.expand_parameters(count)
+        return None if params is None else tuple(p.type for p in params)
+
+    def expand_parameters(self, count: int) -> tuple[Parameter, ...] | None:
+        """List one parameter per argument, or None when so many arguments do not fit."""
+        params, at = self.params, self.variadic
         if at is None:
-            return types if len(types) == count else None
-        repeats = count - (len(types) - 1)
-        return None if repeats < 0 else types[:at] + (types[at],) * repeats + types[at + 1 :]
+            return params if len(params) == count else None
+        repeats = count - (len(params) - 1)
+        return None if repeats < 0 else params[:at] + (params[at],) * repeats + params[at + 1 :]
 
     def variables(self) -> set[str]:
         """Name the type variables among the parameters."""
-        return {v for p in self.params for v in _variables(p.type)}
+        return {v for p in self.params for v in variables_of(p.type)}
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.params))}) -> {self.returns}"
 
 
-def _variables(type_: SqlType) -> Iterator[str]:
+def variables_of(type_: SqlType) -> Iterator[str]:
+    """Go through the type variables of a type."""
     if isinstance(type_, Var):
         yield type_.name
     elif isinstance(type_, s.Array):
-        yield from _variables(type_.element)
+        yield from variables_of(type_.element)
     elif isinstance(type_, s.Map):
-        yield from _variables(type_.key)
-        yield from _variables(type_.value)
+        yield from variables_of(type_.key)
+        yield from variables_of(type_.value)
+    elif isinstance(type_, s.Struct):
+        for field in type_.fields:
+            yield from variables_of(field.type)
     elif isinstance(type_, LambdaType):
         for param in type_.params:
-            yield from _variables(param)
-        yield from _variables(type_.result)
-
-
-# Text form
-
-_TOKEN = re.compile(r"\s*(->|=>|\.\.\.|[A-Za-z_][A-Za-z0-9_]*|`[^`]+`|\d+|[(),<>])")
-_NAMES: dict[str, SqlType] = {
-    "BOOLEAN": s.BOOLEAN,
-    "INT": s.INTEGER,
-    "INTEGER": s.INTEGER,
-    "BIGINT": s.BIGINT,
-    "DOUBLE": s.DOUBLE,
-    "STRING": s.STRING,
-    "VARCHAR": s.STRING,
-    "BYTES": s.BYTES,
-    "DATE": s.DATE,
-    "TIME": s.TIME,
-    "TIMESTAMP": s.TIMESTAMP,
-    "ANY": AnyType(),
-    "UNIT": UnitType(),
-}
-
-
-class _Reader:
-    """Reads the tokens of a signature from left to right."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.tokens = _TOKEN.findall(text)
-        if "".join(self.tokens) != re.sub(r"\s+", "", text):
-            raise ValueError(f"not a signature: {text!r}")
-        self.at = 0
-
-    def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
-
-    def take(self, expected: str | None = None) -> str:
-        token = self.peek()
-        if not token or (expected is not None and token != expected):
-            raise ValueError(f"not a signature: {self.text!r}: {expected or 'more text'} expected, not {token!r}")
-        self.at += 1
-        return token
-
-    def accept(self, token: str) -> bool:
-        if self.peek() == token:
-            self.at += 1
-            return True
-        return False
-
-    def signature(self) -> Signature:
-        params = self.parameters()
-        self.take("->")
-        returns = self.type()
-        if self.peek():
-            self.take("")
-        return Signature(params, returns)
-
-    def parameters(self) -> tuple[Parameter, ...]:
-        params: list[Parameter] = []
-        self.take("(")
-        while not self.accept(")"):
-            if params:
-                self.take(",")
-            name = self.take() if re.match(r"[a-z]", self.peek()) else ""
-            type_ = self.type()
-            params.append(Parameter(type_, name, self.accept("...")))
-        return tuple(params)
-
-    def type(self) -> SqlType:
-        if self.peek() == "(":
-            params = self.parameters()
-            self.take("=>")
-            return LambdaType(tuple(p.type for p in params), self.type())
-        name = self.take()
-        if name == "ARRAY":
-            self.take("<")
-            element = self.type()
-            self.take(">")
-            return s.Array(element)
-        if name == "MAP":
-            self.take("<")
-            key = self.type()
-            self.take(",")
-            value = self.type()
-            self.take(">")
-            return s.Map(key, value)
-        if name == "STRUCT":
-            return self.struct()
-        if name == "DECIMAL":
-            return self.decimal()
-        if len(name) == 1:
-            return Var(name)
-        if name not in _NAMES:
-            raise ValueError(f"not a signature: {self.text!r}: unknown type {name}")
-        return _NAMES[name]
-
-    def struct(self) -> SqlType:
-        fields: list[s.Field] = []
-        self.take("<")
-        while not self.accept(">"):
-            if fields:
-                self.take(",")
-            name = self.take().strip("`")
-            fields.append(s.Field(name, self.type()))
-        return s.Struct(tuple(fields))
-
-    def decimal(self) -> SqlType:
-        if not self.accept("("):
-            return AnyDecimal()
-        precision = int(self.take())
-        self.take(",")
-        scale = int(self.take())
-        self.take(")")
-        return s.Decimal(precision, scale)
-
-
-@lru_cache(maxsize=2048)
-def parse_signature(text: str) -> Signature:
-    """Read the text of a signature. Raises: ValueError when it is none."""
-    return _Reader(text).signature()
-
-
-@lru_cache(maxsize=256)
-def parse_type(text: str) -> SqlType:
-    """Read the text of one type as signatures write it. Raises: ValueError when it is none."""
-    return _Reader(f"() -> {text}").signature().returns
+            yield from variables_of(param)
+        yield from variables_of(type_.result)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from streamnb.duck import Sql
 from streamnb.functions.declare import Function, fill, in_sql
-from streamnb.functions.registry import resolve_overload
+from streamnb.functions.overloads import resolve_overload
 from streamnb.functions.signatures import ArgType
 from streamnb.schema import Array, SqlType
 
@@ -43,12 +43,14 @@ TABLE_FUNCTIONS: dict[str, Function] = {
             _CATEGORY,
             "One row for each way to blank out elements of an array.",
             (in_sql("(values ARRAY<T>) -> ARRAY<ARRAY<T>>", _CUBE),),
+            kind="TABLE",
         ),
         Function(
             "EXPLODE",
             _CATEGORY,
             "One row for each element of an array.",
             (in_sql("(values ARRAY<T>) -> ARRAY<T>", "{0}"),),
+            kind="TABLE",
         ),
     )
 }

@@ -59,7 +59,9 @@ def complete(text: str, workspace: Workspace | None, after: str = "") -> tuple[s
     if "<name>" in accepted:
         found += _columns(catalog, _sources(catalog, statement, None))
         if fragment and workspace is not None:
-            found += [(name, "function") for name in workspace.pipeline.registry.names()]
+            registry = workspace.pipeline.registry
+            names = [*registry.names(), *registry.aggregate_names(), *registry.table_names()]
+            found += [(name, "function") for name in sorted(names)]
     found += [(word, "keyword") for word in sorted(accepted) if word[:1].isalpha()]
     return fragment, _starting(fragment, found)
 

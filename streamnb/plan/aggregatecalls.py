@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamnb.errors import KsqlError, KsqlStatementError
-from streamnb.functions.aggregate import aggregate_functions, resolve_aggregate
 from streamnb.plan.clauses import RelationScope
 from streamnb.plan.expressions import Env, coerce, type_expression
 from streamnb.plan.logical import AggregateCall
@@ -17,14 +16,19 @@ from streamnb.sql.printer import format_expression
 __all__ = ["plan_calls"]
 
 
-def plan_calls(calls: Sequence[ast.Call], relation: Relation, env: Env) -> list[AggregateCall]:
+def plan_calls(
+    calls: Sequence[ast.Call], relation: Relation, env: Env, window: ast.Window | None = None
+) -> list[AggregateCall]:
     """Resolve the aggregate calls of a query over its input.
 
-    Raises: KsqlStatementError for arguments the function does not take, or a table it cannot aggregate.
+    Raises: KsqlStatementError for arguments the function does not take, or a table or a session it cannot aggregate.
     """
     planned = [_plan_call(call, relation, env) for call in calls]
+    if window is not None and window.kind == "SESSION":
+        _check_mergeable(calls, planned)
     if relation.is_table():
-        names = list(dict.fromkeys(c.name for c in calls if not aggregate_functions()[c.name].undoable))
+        pairs = zip(calls, planned, strict=True)
+        names = list(dict.fromkeys(c.name for c, p in pairs if p.aggregate.over_table is None))
         if names:
             listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
             raise KsqlStatementError(
@@ -36,6 +40,17 @@ def plan_calls(calls: Sequence[ast.Call], relation: Relation, env: Env) -> list[
     return planned
 
 
+def _check_mergeable(calls: Sequence[ast.Call], planned: Sequence[AggregateCall]) -> None:
+    for call, plan in zip(calls, planned, strict=True):
+        if not plan.aggregate.mergeable:
+            raise KsqlStatementError(
+                f"The aggregation function {call.name} cannot be used in session windows: it cannot merge two of them.",
+                summary=f"function {call.name} cannot be used in session windows",
+                hint="give its class the method merge(state, other).",
+                span=call.span,
+            )
+
+
 def _plan_call(call: ast.Call, relation: Relation, env: Env) -> AggregateCall:
     args = [a for a in call.args if not isinstance(a, ast.Star)]
     scope = RelationScope(relation, "SELECT")
@@ -43,7 +58,7 @@ def _plan_call(call: ast.Call, relation: Relation, env: Env) -> AggregateCall:
     constants = {i: t.value for i, t in enumerate(typed) if isinstance(t, TypedLiteral)}
     limit = env.config.get(f"ksql.functions.{call.name.lower()}.limit")
     try:
-        aggregate = resolve_aggregate(
+        aggregate = env.registry.resolve_aggregate(
             call.name,
             [t.type for t in typed],
             constants,

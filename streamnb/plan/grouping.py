@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from streamnb.errors import KsqlStatementError
-from streamnb.functions.aggregate import is_aggregate
+from streamnb.functions.registry import Registry
 from streamnb.plan.aggregatecalls import plan_calls
 from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
 from streamnb.plan.expressions import Env, type_expression
@@ -26,17 +26,17 @@ DAY_MS = 86_400_000
 _BOUNDS = ("WINDOWSTART", "WINDOWEND")
 
 
-def is_aggregation(query: ast.Query) -> bool:
+def is_aggregation(query: ast.Query, registry: Registry) -> bool:
     """Tell whether a SELECT groups: it has GROUP BY, or calls an aggregate function."""
     if query.group_by:
         return True
     parts: list[Any] = [*query.items, query.having]
-    return any(True for part in parts if part is not None for _ in _aggregate_calls(part))
+    return any(True for part in parts if part is not None for _ in _aggregate_calls(part, registry))
 
 
-def _aggregate_calls(part: Any) -> Iterator[ast.Call]:
+def _aggregate_calls(part: Any, registry: Registry) -> Iterator[ast.Call]:
     """Go through the outermost aggregate calls of an expression."""
-    if isinstance(part, ast.Call) and is_aggregate(part.name):
+    if isinstance(part, ast.Call) and registry.is_aggregate(part.name):
         yield part
         return
     if isinstance(part, tuple):
@@ -47,7 +47,7 @@ def _aggregate_calls(part: Any) -> Iterator[ast.Call]:
         return
     for item in items:
         if isinstance(item, tuple | ast.Node):
-            yield from _aggregate_calls(item)
+            yield from _aggregate_calls(item, registry)
 
 
 class _Grouping:
@@ -68,7 +68,7 @@ class _Grouping:
             canonical = self._canonical(node, clause)
             if canonical in self.group:
                 return ast.ColumnRef(f"#k{self.group.index(canonical)}", span=node.span)
-            if isinstance(node, ast.Call) and is_aggregate(node.name):
+            if isinstance(node, ast.Call) and self.env.registry.is_aggregate(node.name):
                 return ast.ColumnRef(f"#v{self._call_index(node, clause)}", span=node.span)
             if isinstance(node, ast.ColumnRef) and node.name in _BOUNDS and self._bounds_allowed(node, clause):
                 return ast.ColumnRef("#ws" if node.name == "WINDOWSTART" else "#we", span=node.span)
@@ -80,7 +80,7 @@ class _Grouping:
         """Qualify an expression's columns; window bounds and aggregates are no part of any grouping expression."""
         if any(r.name in _BOUNDS and self.windowed for r in column_refs(node)):
             return None
-        if any(True for _ in _aggregate_calls(node)):
+        if any(True for _ in _aggregate_calls(node, self.env.registry)):
             return None
         return self.relation.canonical(node, clause)
 
@@ -103,7 +103,7 @@ class _Grouping:
         for ref in column_refs(arg):
             if ref.name in _BOUNDS and self.windowed:
                 raise _bounds_misplaced(ref)
-        if any(True for _ in _aggregate_calls(arg)):
+        if any(True for _ in _aggregate_calls(arg, self.env.registry)):
             raise KsqlStatementError(
                 f"Aggregate functions can not be nested: {format_expression(call)}",
                 summary="an aggregate cannot be inside another one",
@@ -137,7 +137,7 @@ def plan_aggregation(query: ast.Query, relation: Relation, context: QueryContext
             hint="add an aggregate such as COUNT(*).",
             span=query.span,
         )
-    calls = plan_calls(grouping.calls, relation, context.env)
+    calls = plan_calls(grouping.calls, relation, context.env, query.window)
     output = _output_relation(relation, group_types, calls, grouping)
     node = Aggregate(
         keys=tuple(group_types),
@@ -161,7 +161,7 @@ def _check_grouping(query: ast.Query, relation: Relation, context: QueryContext)
         for ref in column_refs(expression):
             if ref.name in _BOUNDS and query.window is not None:
                 raise _bounds_misplaced(ref)
-        for call in _aggregate_calls(expression):
+        for call in _aggregate_calls(expression, context.env.registry):
             raise KsqlStatementError(
                 f"GROUP BY does not support aggregate functions: {call.name} is an aggregate function.", span=call.span
             )
@@ -176,7 +176,7 @@ def _check_grouping(query: ast.Query, relation: Relation, context: QueryContext)
 def _check_group_by(query: ast.Query, context: QueryContext) -> None:
     """Refuse aggregates without GROUP BY in a persistent query."""
     if not query.group_by and context.persistent:
-        names = [_shown_call(c) for i in query.items for c in _aggregate_calls(i)]
+        names = [_shown_call(c) for i in query.items for c in _aggregate_calls(i, context.env.registry)]
         raise KsqlStatementError(
             f"CREATE {context.kind} AS SELECT statement does not support aggregate function [{', '.join(names)}] "
             "without a GROUP BY clause.",
@@ -202,7 +202,7 @@ def _check_plain(
     """Refuse columns that are neither grouped nor aggregated."""
     bad = [i for i, e in zip(items, rewritten, strict=True) if any(not r.name.startswith("#") for r in column_refs(e))]
     for item in bad:
-        if not any(True for _ in _aggregate_calls(item.expression)):
+        if not any(True for _ in _aggregate_calls(item.expression, env.registry)):
             type_expression(item.expression, scope, env)  # an unknown function is reported as such
     if bad:
         prefixed = scope.relation.prefixed

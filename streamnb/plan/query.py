@@ -70,7 +70,7 @@ def _plan(query: ast.Query, context: QueryContext) -> QueryPlan:
         node = relation.node
         filtered = Filter(node.keys, node.values, node.windowed, node.is_table, node, predicate)
         relation = replace(relation, node=filtered)
-    if is_aggregation(query):
+    if is_aggregation(query, context.env.registry):
         for call in table_calls(query.items, context.env.registry):
             raise KsqlStatementError("Table functions cannot be used with aggregations.", span=call.span)
         return plan_aggregation(query, relation, context)
@@ -85,13 +85,13 @@ def _check_clauses(query: ast.Query, relation: Relation, context: QueryContext) 
             hint="add a WINDOW, or write EMIT CHANGES.",
             span=query.span,
         )
-    if query.window is not None and not is_aggregation(query):
+    if query.window is not None and not is_aggregation(query, context.env.registry):
         raise KsqlStatementError(
             "WINDOW clause requires a GROUP BY clause.",
             hint="add GROUP BY and an aggregate such as COUNT(*), or leave WINDOW out.",
             span=query.window.span,
         )
-    if query.having is not None and not query.group_by and not is_aggregation(query):
+    if query.having is not None and not query.group_by and not is_aggregation(query, context.env.registry):
         raise KsqlStatementError(
             "HAVING requires a GROUP BY clause.", hint="write WHERE for single rows.", span=query.having.span
         )

@@ -33,6 +33,16 @@ class StateTable:
         template = "CREATE TABLE IF NOT EXISTS {} ({})" if self.durable else "CREATE TEMP TABLE IF NOT EXISTS {} ({})"
         return sql(template, self.name, columns)
 
+    def differs(self) -> Sql:
+        """Ask for the columns that the table has with another type than is declared; it must be there."""
+        wanted = join(", ", [sql("NULL::{} AS {}", type_, ident(name)) for name, type_ in self.columns])
+        return sql(
+            "SELECT h.column_name FROM (DESCRIBE {}) h JOIN (DESCRIBE SELECT {}) w USING (column_name)"
+            " WHERE h.column_type <> w.column_type",
+            self.name,
+            wanted,
+        )
+
     def drop(self) -> Sql:
         """Drop the table if it is there."""
         return sql("DROP TABLE IF EXISTS {}", self.name)

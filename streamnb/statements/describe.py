@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from streamnb.catalog import DataSource, closest
 from streamnb.errors import KsqlError, KsqlFunctionError
 from streamnb.functions.aggregate import aggregate_functions
-from streamnb.functions.table import TABLE_FUNCTIONS
+from streamnb.functions.declare import Function, Overload
+from streamnb.functions.signatures import Signature
 from streamnb.plan.elsewhere import function_advice
 from streamnb.results import Rows
+from streamnb.schema import Array
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
 from streamnb.statements.show import late_records, list_sources, problem_of, show_rows
@@ -86,20 +89,38 @@ def _describe_extended(pipeline: Pipeline, source: DataSource, text: str) -> Row
 def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:
     upper = name.upper()
     aggregate = aggregate_functions().get(upper)
-    table = TABLE_FUNCTIONS.get(upper)
+    rows: list[tuple[str, str | None]]
     if aggregate is not None:
         forms = [s.describe(aggregate.name) for s in aggregate.signatures]
         rows = [("Name", upper), ("Type", "AGGREGATE"), ("Description", aggregate.doc)]
-    elif table is not None:
-        forms = [f"{upper}{o.signature}" for o in table.overloads]
-        rows = [("Name", upper), ("Type", "TABLE"), ("Description", table.doc)]
     else:
-        try:
-            function = pipeline.registry.describe(name)
-        except KsqlFunctionError as error:
-            error.hint = function_advice(name) or error.hint
-            raise
-        forms = [f"{upper}{o.signature}" for o in function.overloads]
-        rows = [("Name", upper), ("Type", "SCALAR"), ("Description", function.doc)]
+        function = _function(pipeline, name)
+        forms = [f"{upper}{_form(function, o)}" for o in function.overloads]
+        rows = [("Name", upper), ("Type", function.kind), ("Description", function.doc)]
+        if function.category == "user":
+            rows.insert(2, ("Author", None))
     rows += [("Form", form) for form in forms]
     return show_rows(text, upper, ["Property", "Value"], list(rows))
+
+
+def _form(function: Function, overload: Overload) -> Signature:
+    """Show an overload as it is called: what a table function gives is the type of a row."""
+    signature = overload.signature
+    if function.kind != "TABLE" or not isinstance(signature.returns, Array):
+        return signature
+    return replace(signature, returns=signature.returns.element)
+
+
+def _function(pipeline: Pipeline, name: str) -> Function:
+    """Find the declaration of a function of any kind. Raises: KsqlFunctionError when there is none."""
+    registry = pipeline.registry
+    own = registry.own(name)
+    if own is not None:
+        return own
+    if registry.is_table(name):
+        return registry.describe_table(name)
+    try:
+        return registry.describe(name)
+    except KsqlFunctionError as error:
+        error.hint = function_advice(name) or error.hint
+        raise

@@ -12,7 +12,7 @@ from streamnb.plan.typed import Typed
 from streamnb.schema import BIGINT, BYTES, STRING, Column, SqlType
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
-from streamnb.store import DatabaseError
+from streamnb.store import DatabaseError, reason_of
 
 __all__ = ["constant_sql", "insert_values"]
 
@@ -57,9 +57,9 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
             topics.append(pipeline.store, source.topic, encoded(source, row))
     except DatabaseError as error:
         raise KsqlStatementError(
-            _FAILED.format(source.name, str(error).split("\n", 1)[0]),
+            _FAILED.format(source.name, reason_of(error)),
             summary=f"a value for {source.name} cannot be computed",
-            hint=str(error).split("\n", 1)[0],
+            hint=reason_of(error),
             span=statement.at,
         ) from error
     return "1 record inserted"

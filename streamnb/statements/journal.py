@@ -8,14 +8,14 @@ So opening a file executes nothing that would destroy state, and never makes a t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streamnb.config import check_setting
 from streamnb.duck import sql
 from streamnb.sql import ast
 from streamnb.store import Store
 
-__all__ = ["Entry", "Journal", "Present", "subject"]
+__all__ = ["Entry", "Journal", "Present", "Waiting", "subject"]
 
 _TABLE = sql(
     "CREATE TABLE IF NOT EXISTS streamnb.statements (id BIGINT, kind VARCHAR, name VARCHAR, text VARCHAR,"
@@ -41,12 +41,21 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A stored statement that cannot be executed for now, and why."""
+
+    entry: Entry
+    problem: str
+
+
+@dataclass(frozen=True)
 class Present:
-    """What there is after a statement: sources, connectors, and the queries with their state."""
+    """What there is after a statement: sources, connectors, the queries with their state, and what waits by its id."""
 
     sources: frozenset[str]
     connectors: frozenset[str]
     queries: Mapping[str, str]
+    waiting: Mapping[int, Waiting] = field(default_factory=dict)
 
 
 def subject(statement: ast.Statement, query_id: str | None) -> tuple[str, str] | None:
@@ -87,7 +96,7 @@ class Journal:
             (kind, name),
         )
         if rows:
-            self._store.execute(sql("DELETE FROM streamnb.statements WHERE id = ?"), (rows[0][0],))
+            self.remove(rows[0][0])
             id_ = rows[0][0]
         else:
             id_ = self._store.rows(sql("SELECT coalesce(max(id), 0) + 1 FROM streamnb.statements"))[0][0]
@@ -96,18 +105,24 @@ class Journal:
             (id_, kind, name, text, dict(properties), query_id),
         )
 
+    def remove(self, id_: int) -> None:
+        """Forget a statement."""
+        self._store.execute(sql("DELETE FROM streamnb.statements WHERE id = ?"), (id_,))
+
     def settle(self, present: Present) -> None:
         """Forget what is no longer there, and note the state of each query."""
         for entry in self.entries():
             status = _status(entry, present)
             if status is None:
-                self._store.execute(sql("DELETE FROM streamnb.statements WHERE id = ?"), (entry.id,))
+                self.remove(entry.id)
             elif status != entry.status:
                 self._store.execute(sql("UPDATE streamnb.statements SET status = ? WHERE id = ?"), (status, entry.id))
 
 
 def _status(entry: Entry, present: Present) -> str | None:
     """Tell the state of what a statement made; None when it is gone."""
+    if entry.id in present.waiting:
+        return present.waiting[entry.id].entry.status
     if entry.kind in ("TYPE", "SETTING"):
         return entry.status
     if entry.kind == "CONNECTOR":

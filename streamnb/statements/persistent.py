@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from streamnb.backends.duckdb.compile import compile_plan
@@ -21,7 +21,8 @@ from streamnb.sql.parser import parse_statement
 from streamnb.statements.journal import Entry
 from streamnb.statements.pipeline import Pipeline
 from streamnb.statements.sources import check_replaceable, check_upgrade, end_query
-from streamnb.statements.upgrades import check_same_columns, check_same_state, table_filters
+from streamnb.statements.upgrades import check_same_columns, check_same_state, check_same_types, table_filters
+from streamnb.statements.waiting import end_waiting, waiting_queries
 
 __all__ = ["control_query", "create_as", "insert_select", "query_advice"]
 
@@ -77,6 +78,7 @@ def _stop_for(pipeline: Pipeline, old: PersistentQuery, query: ast.Query, plan: 
     planned = plan_create_as(before, pipeline.catalog, pipeline.env(), old.info.statement)
     check_same_columns(before.query, query)
     check_same_state(planned.query.root, plan.root)
+    check_same_types(old.task.program.tables, compile_plan(plan.root, old.info.id, Mode.LAST).tables)
     if table_filters(planned.query.root) != table_filters(plan.root):
         for table in old.task.program.tables:
             if is_filter_state(table):
@@ -91,7 +93,8 @@ def insert_select(
     planned = plan_insert_select(statement, pipeline.catalog, pipeline.env(properties))
     named = Properties(statement.properties, "insert").text("QUERY_ID")
     query_id = stored.query_id if stored is not None else None
-    if named is not None and query_id is None and named.upper() in pipeline.catalog.queries:
+    taken = {*pipeline.catalog.queries, *(waiting_id for waiting_id, *_ in waiting_queries(pipeline))}
+    if named is not None and query_id is None and named.upper() in taken:
         raise KsqlError(f"Query ID '{named.upper()}' already exists.", hint="choose another QUERY_ID.")
     id_ = query_id or (named.upper() if named else f"INSERTQUERY_{pipeline.engine.checkpoint.next_number('query')}")
     _start(pipeline, id_, "INSERT", planned.query, planned.sink, text, properties)
@@ -134,8 +137,12 @@ def _start(
 
 def control_query(pipeline: Pipeline, statement: ast.QueryControl) -> str:
     """TERMINATE, PAUSE or RESUME one query, or all."""
-    ids = _named(pipeline, statement)
+    waiting = {id_: w for id_, _, _, w in waiting_queries(pipeline)}
+    ids = _named(pipeline, statement, waiting if statement.action == "TERMINATE" else ())
     for id_ in ids:
+        if id_ in waiting:
+            end_waiting(pipeline, waiting[id_], terminated=True)
+            continue
         info = pipeline.catalog.queries[id_]
         if statement.action == "TERMINATE":
             end_query(pipeline, id_)
@@ -147,8 +154,8 @@ def control_query(pipeline: Pipeline, statement: ast.QueryControl) -> str:
     return f"Query {done}: {', '.join(ids)}" if ids else "No queries."
 
 
-def _named(pipeline: Pipeline, statement: ast.QueryControl) -> Sequence[str]:
-    queries = pipeline.catalog.queries
+def _named(pipeline: Pipeline, statement: ast.QueryControl, waiting: Iterable[str]) -> Sequence[str]:
+    queries = [*pipeline.catalog.queries, *waiting]
     if statement.query_id is None:
         return list(queries)
     wanted = next((q for q in queries if q.upper() == statement.query_id.upper()), None)

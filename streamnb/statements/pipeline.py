@@ -23,7 +23,7 @@ from streamnb.functions.registry import Registry
 from streamnb.log.base import Cleanup, Log, TopicInfo
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.plan.expressions import Env
-from streamnb.statements.journal import Present
+from streamnb.statements.journal import Present, Waiting
 from streamnb.store import Store
 
 __all__ = ["EmbeddedOutside", "Outside", "Pipeline", "PipelineSnapshot", "Session"]
@@ -92,12 +92,13 @@ class Session:
 
 @dataclass(frozen=True)
 class PipelineSnapshot:
-    """The catalogue, queries and connectors at one moment."""
+    """The catalogue, queries, connectors and statements that wait at one moment."""
 
     catalog: Catalog
     queries: dict[str, PersistentQuery]
     connectors: dict[str, Connector]
     system: dict[str, str]
+    waiting: dict[int, Waiting]
 
 
 class Pipeline:
@@ -122,6 +123,12 @@ class Pipeline:
         self.catalog = Catalog()
         self._transient = itertools.count()
         self._created: list[str] = []
+        self.waiting: dict[int, Waiting] = {}
+
+    def set_waiting(self, waiting: dict[int, Waiting]) -> None:
+        """Note which stored statements wait; the catalogue tells who asks for their sources."""
+        self.waiting = waiting
+        self.catalog.waiting = {w.entry.name: w.problem for w in waiting.values() if w.entry.kind == "SOURCE"}
 
     def config(self) -> dict[str, str]:
         """The settings in force: defaults, those given on connecting, those set in the session."""
@@ -203,7 +210,11 @@ class Pipeline:
         engine = self.engine
         self._created = []
         return PipelineSnapshot(
-            self.catalog.snapshot(), dict(engine.queries), dict(engine.connectors), dict(self.system)
+            self.catalog.snapshot(),
+            dict(engine.queries),
+            dict(engine.connectors),
+            dict(self.system),
+            dict(self.waiting),
         )
 
     def restore(self, snapshot: PipelineSnapshot) -> None:
@@ -212,6 +223,7 @@ class Pipeline:
         self.engine.queries = snapshot.queries
         self.engine.connectors = snapshot.connectors
         self.system = snapshot.system
+        self.set_waiting(snapshot.waiting)
         for topic in self._created:
             self.outside.log.delete_topic(topic)
         self._created = []
@@ -233,6 +245,7 @@ class Pipeline:
             frozenset(s.name for s in self.catalog),
             frozenset(self.engine.connectors),
             {id_: info.state for id_, info in self.catalog.queries.items()},
+            self.waiting,
         )
 
     def prepare(self) -> None:

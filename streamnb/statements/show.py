@@ -9,12 +9,12 @@ from streamnb.catalog import DataSource
 from streamnb.config import SETTINGS
 from streamnb.engine.engine import PersistentQuery
 from streamnb.functions.aggregate import aggregate_functions
-from streamnb.functions.table import TABLE_FUNCTIONS
 from streamnb.log.base import TopicInfo
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, INTEGER, STRING, SqlType
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.waiting import waiting_queries
 
 __all__ = ["late_records", "list_sources", "problem_of", "show", "show_rows"]
 
@@ -110,6 +110,9 @@ def _queries(pipeline: Pipeline, extended: bool, text: str) -> Rows:
         rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, problem, info.statement))
         if extended:
             rows[-1] += (", ".join(info.sources), query.sink.source.topic, late_records(pipeline, query))
+    for id_, kind, sink, waiting in waiting_queries(pipeline):
+        row: tuple[Any, ...] = (id_, kind, "ERROR", sink, 0, 0, waiting.problem, waiting.entry.text)
+        rows.append((*row, "", "", 0) if extended else row)
     if extended:
         headings += ["Sources", "Sink topic", ("Late records dropped", BIGINT)]
     return show_rows(text, "Queries", headings, rows)
@@ -128,7 +131,13 @@ def problem_of(pipeline: Pipeline, query: PersistentQuery) -> str:
 
 
 def _functions(pipeline: Pipeline, text: str) -> Rows:
-    rows = [(name, "SCALAR", pipeline.registry.describe(name).doc) for name in pipeline.registry.names()]
-    rows += [(f.name, "AGGREGATE", f.doc) for f in aggregate_functions().values()]
-    rows += [(f.name, "TABLE", f.doc) for f in TABLE_FUNCTIONS.values()]
+    registry = pipeline.registry
+    rows = [(name, "SCALAR", registry.describe(name).doc) for name in registry.names()]
+    rows += [(name, "AGGREGATE", _aggregate_doc(pipeline, name)) for name in registry.aggregate_names()]
+    rows += [(name, "TABLE", registry.describe_table(name).doc) for name in registry.table_names()]
     return show_rows(text, "Functions", ["Function Name", "Type", "Description"], sorted(rows))
+
+
+def _aggregate_doc(pipeline: Pipeline, name: str) -> str:
+    own = pipeline.registry.own(name)
+    return aggregate_functions()[name].doc if own is None else own.doc

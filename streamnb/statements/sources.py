@@ -13,6 +13,7 @@ from streamnb.plan.properties import Properties
 from streamnb.plan.sources import declared_schema, plan_source
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.waiting import end_waiting, waiting_source
 
 __all__ = [
     "alter_source",
@@ -202,6 +203,10 @@ def drop_source(pipeline: Pipeline, statement: ast.DropSource) -> str:
     catalog = pipeline.catalog
     source = catalog.get(statement.name)
     kind = statement.kind.title()
+    waiting = waiting_source(pipeline, statement.name)
+    if source is None and waiting is not None:
+        end_waiting(pipeline, waiting)
+        return f"Source `{statement.name}` was dropped."
     if source is None:
         if statement.if_exists:
             return f"Source `{statement.name}` does not exist."

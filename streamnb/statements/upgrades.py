@@ -8,7 +8,7 @@ without a window, which counts on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streamnb.errors import KsqlStatementError
@@ -16,8 +16,9 @@ from streamnb.plan.logical import Aggregate, Filter, Join, PlanNode, Scan, child
 from streamnb.plan.relations import column_refs
 from streamnb.sql import ast
 from streamnb.sql.printer import format_name
+from streamnb.state.tables import StateTable
 
-__all__ = ["check_same_columns", "check_same_state", "table_filters"]
+__all__ = ["check_same_columns", "check_same_state", "check_same_types", "table_filters"]
 
 _HINT = "only filters and added columns can be changed in place; drop the source and create it anew."
 
@@ -89,6 +90,18 @@ def _filters(node: PlanNode) -> Iterator[tuple[bool, Any]]:
         yield from _filters(child)
     if isinstance(node, Filter):
         yield node.is_table, node.predicate
+
+
+def check_same_types(old: Sequence[StateTable], new: Sequence[StateTable]) -> None:
+    """Refuse a new plan that keeps its state in other types, as a Python function may. Raises: KsqlStatementError."""
+    before = {table.name: dict(table.columns) for table in old}
+    for table in new:
+        kept = before.get(table.name, {})
+        if any(kept.get(name, type_) != type_ for name, type_ in table.columns):
+            raise KsqlStatementError(
+                "Cannot upgrade query: its state has other types than the new statement needs",
+                hint="give the function back the state it had, or drop the source and create it anew.",
+            )
 
 
 def _stateful(node: PlanNode) -> Iterator[tuple[Any, ...]]:

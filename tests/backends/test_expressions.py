@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from streamnb import schema as s
+from streamnb import udf
 from streamnb.backends.duckdb.expressions import compile_expression, evaluate_constant
 from streamnb.duck import ident, sql
 from streamnb.errors import KsqlStatementError
-from streamnb.functions.registry import Registry
+from streamnb.functions.registry import default_registry
 from streamnb.plan.expressions import EmptyScope, type_expression
 from streamnb.plan.typed import TypedLiteral
 from streamnb.sql.parser import parse_expression
@@ -270,9 +271,8 @@ def test_predicate_keeps_the_rows_for_which_it_is_true(batch: Batch) -> None:
 
 
 def test_function_of_the_user_is_called_once_per_row_of_the_batch() -> None:
-    registry = Registry()
-    registry.register("SHOUT", lambda text: None if text is None else text + "!", "(STRING) -> STRING")
-    batch = Batch(registry)
+    udf("SHOUT(STRING) -> STRING")(lambda text: None if text is None else text + "!")
+    batch = Batch(default_registry())
 
     assert batch.evaluate("SHOUT(S) || '?'") == ("12!?", None)
     batch.store.close()

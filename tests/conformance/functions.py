@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from streamnb.functions.aggregate import register_aggregate, unregister_aggregate
+from streamnb import drop_function, udf, udtf
 from streamnb.functions.registry import default_registry
-from tests.conformance.aggregates import TEST_AGGREGATES
+from tests.conformance.aggregates import register_aggregates
 
 __all__ = ["registered_functions"]
 
@@ -36,19 +36,18 @@ def _guarded(value: Any, run: bool | None) -> Any:
     return value
 
 
-def _scalars() -> Iterator[tuple[str, str, Callable[..., Any]]]:
-    yield "TEST_UDF", "(INT, STRING) -> STRING", lambda *_: "doStuffIntString"
-    yield "TEST_UDF", "(BIGINT, STRING) -> STRING", lambda *_: "doStuffLongString"
-    yield "TEST_UDF", "(BIGINT, BIGINT, STRING) -> STRING", lambda *_: "doStuffLongLongString"
-    yield "TEST_UDF", "(BIGINT...) -> STRING", lambda *_: "doStuffLongVarargs"
-    yield "TEST_UDF", "(STRUCT<A STRING>) -> STRING", lambda value: None if value is None else value["A"]
-    yield "TEST_UDF", "() -> STRUCT<A STRING>", lambda: {"A": "foo"}
-    yield "BAD_UDF", "(INT) -> INT", _bad_int
-    yield "BAD_UDF", "(BOOLEAN) -> INT", _bad_boolean
-    yield "BAD_UDF", "(STRING) -> STRING", _every_other()
-    yield "WHENCONDITION", "(BOOLEAN, BOOLEAN) -> BOOLEAN", _guarded
-    yield "WHENRESULT", "(INT, BOOLEAN) -> INT", _guarded
-    yield "TOSTRUCT", "(STRING) -> STRUCT<A STRING>", lambda text: {"A": text}
+def _register_scalars() -> None:
+    udf("TEST_UDF(INT, STRING) -> STRING")(lambda *_: "doStuffIntString")
+    udf("TEST_UDF(BIGINT, STRING) -> STRING")(lambda *_: "doStuffLongString")
+    udf("TEST_UDF(BIGINT, BIGINT, STRING) -> STRING")(lambda *_: "doStuffLongLongString")
+    udf("TEST_UDF(BIGINT...) -> STRING")(lambda *_: "doStuffLongVarargs")
+    udf("TEST_UDF(STRUCT<A STRING>) -> STRING")(lambda value: None if value is None else value["A"])
+    udf("TEST_UDF() -> STRUCT<A STRING>")(lambda: {"A": "foo"})
+    udf("BAD_UDF(INT) -> INT")(_bad_int)
+    udf("BAD_UDF(BOOLEAN) -> INT")(_bad_boolean)
+    udf("BAD_UDF(STRING) -> STRING")(_every_other())
+    udf("WHENCONDITION(ret BOOLEAN, run BOOLEAN) -> BOOLEAN", "WHENRESULT(ret INT, run BOOLEAN) -> INT")(_guarded)
+    udf("TOSTRUCT(STRING) -> STRUCT<A STRING>")(lambda text: {"A": text})
 
 
 _TYPES = ("INT", "BIGINT", "DOUBLE", "BOOLEAN", "STRING", "DECIMAL", "STRUCT<A STRING>")
@@ -67,34 +66,28 @@ def _throwing(throws: bool) -> list[bool]:
     return [throws]
 
 
-def _tables() -> Iterator[tuple[str, str, Callable[..., Any]]]:
+def _register_tables() -> None:
     seven = ", ".join(_TYPES)
     arrays = ", ".join(f"ARRAY<{t}>" for t in _TYPES)
     maps = ", ".join(f"MAP<STRING, {t}>" for t in _TYPES)
-    yield "TEST_UDTF", f"({seven}) -> ARRAY<STRING>", lambda *values: [_text(v) for v in values]
-    yield "TEST_UDTF", f"({arrays}) -> ARRAY<STRING>", lambda *lists: [_text(v[0]) for v in lists]
-    yield "TEST_UDTF", f"({maps}) -> ARRAY<STRING>", lambda *maps: [_text(next(iter(m.values()))) for m in maps]
+    udtf(f"TEST_UDTF({seven}) -> STRING")(lambda *values: [_text(v) for v in values])
+    udtf(f"TEST_UDTF({arrays}) -> STRING")(lambda *lists: [_text(v[0]) for v in lists])
+    udtf(f"TEST_UDTF({maps}) -> STRING")(lambda *maps: [_text(next(iter(m.values()))) for m in maps])
     for type_ in _TYPES:
         result = "DECIMAL(30, 10)" if type_ == "DECIMAL" else type_
-        yield "TEST_UDTF", f"({type_}) -> ARRAY<{result}>", lambda value: [value]
-    yield "THROWING_UDTF", "(BOOLEAN) -> ARRAY<BOOLEAN>", _throwing
+        udtf(f"TEST_UDTF({type_}) -> {result}")(lambda value: [value])
+    udtf("THROWING_UDTF(BOOLEAN) -> BOOLEAN")(_throwing)
 
 
 @contextmanager
 def registered_functions() -> Iterator[None]:
     """Let all workspaces know the functions while the context lasts."""
-    registry = default_registry()
-    scalars, tables = list(_scalars()), list(_tables())
-    for name, signature, function in scalars:
-        registry.register(name, function, signature)
-    for name, signature, function in tables:
-        registry.register_table(name, function, signature)
-    for aggregate in TEST_AGGREGATES:
-        register_aggregate(aggregate)
+    before = set(default_registry().own_names())
+    _register_scalars()
+    _register_tables()
+    register_aggregates()
     try:
         yield
     finally:
-        for name in {name for name, _, _ in (*scalars, *tables)}:
-            registry.unregister(name)
-        for aggregate in TEST_AGGREGATES:
-            unregister_aggregate(aggregate.name)
+        for name in set(default_registry().own_names()) - before:
+            drop_function(name)

@@ -92,7 +92,7 @@ def test_a_query_that_keeps_failing_ends_in_error_and_its_errors_are_named(monke
         info = nb.pipeline.catalog.queries["CTAS_COUNTS_1"]
         assert info.state == "ERROR"
         assert "disk trouble (reading from topic POOR, partition 0, offset 0)" in info.errors[-1]
-        assert failing.sizes[:2] == [50_000, 3125] and min(failing.sizes) == 1
+        assert failing.sizes[:2] == [100_000, 6250] and min(failing.sizes) == 1
         assert len(info.errors) <= 10
         assert len(records(nb, "COPY")) == 2
         logged = rows(nb, "SELECT LOGGER, TYPE, MESSAGE FROM KSQL_PROCESSING_LOG ORDER BY 1 LIMIT 1")

@@ -11,7 +11,8 @@ from typing import Any
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.functions.declare import LambdaSql, Piece
 from streamnb.functions.registry import Registry
-from streamnb.functions.signatures import ArgType, LambdaArg, UnitArg, parse_type
+from streamnb.functions.signature_text import parse_type
+from streamnb.functions.signatures import ArgType, LambdaArg, UnitArg
 from streamnb.store import Store
 
 __all__ = ["RAISES", "Arg", "Case", "arg_type", "case", "run"]

@@ -5,14 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
 
 from streamnb.duck import ident, lit, sql
 from streamnb.errors import KsqlFunctionError
 from streamnb.functions.registry import LambdaArg, Registry, Resolved
-from streamnb.functions.signatures import parse_signature, parse_type
+from streamnb.functions.signature_text import parse_type
 from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING, Array, Decimal
 from streamnb.store import Store
 from tests.functions.calling import arg_type
@@ -93,93 +91,9 @@ def test_call_that_fits_two_overloads_is_ambiguous(types: list[str]) -> None:
     assert message.startswith(expected)
 
 
-def test_overload_without_variable_arguments_is_preferred() -> None:
-    registry = Registry()
-    registry.register("PICK", lambda *values: "many", "(BIGINT...) -> STRING")
-    registry.register("PICK", lambda *values: "two", "(BIGINT, STRING) -> STRING")
-    assert resolve("PICK", "BIGINT", "NULL", registry=registry).overload.text == "(BIGINT, STRING) -> STRING"
-    assert resolve("PICK", "BIGINT", "INT", registry=registry).overload.text == "(BIGINT...) -> STRING"
-
-
-def test_signature_text_that_is_none_is_refused() -> None:
-    for text in ("INT -> INT", "(INT) ->", "(WORD) -> INT", "(INT) -> INT INT", "(INT; INT) -> INT"):
-        with pytest.raises(ValueError, match="not a signature"):
-            parse_signature(text)
-
-
-# Functions of the user's
-
-
 def value(store: Store, registry: Registry, found: Resolved, *args: str | int | None) -> object:
     registry.install(store)
     return store.rows(sql("SELECT {}", found.render([lit(a) for a in args])))[0][0]
-
-
-def test_registered_function_gets_python_values_and_nulls() -> None:
-    registry, store = Registry(), Store.open()
-    registry.register("Shout", lambda text: "?" if text is None else f"{text}!", "(STRING) -> STRING")
-    found = registry.resolve("SHOUT", [STRING])
-    assert [value(store, registry, found, v) for v in ("hey", None)] == ["hey!", "?"]
-
-
-def test_registered_function_can_take_and_give_nested_values() -> None:
-    registry, store = Registry(), Store.open()
-    registry.register(
-        "SPREAD",
-        lambda counts: {"names": list(counts), "all": sum(counts.values())},
-        "(MAP<STRING, INT>) -> STRUCT<names ARRAY<STRING>, `all` BIGINT>",
-    )
-    found = registry.resolve("SPREAD", [arg_type("MAP<STRING, INT>")])
-    registry.install(store)
-    row = store.rows(sql("SELECT {}", found.render([sql("MAP(['a', 'b'], [1, 2])")])))[0][0]
-    assert row == {"names": ["a", "b"], "all": 3}
-
-
-def test_registered_function_without_parameters_is_called() -> None:
-    registry, store = Registry(), Store.open()
-    registry.register("ANSWER", lambda: 42, "() -> BIGINT")
-    assert value(store, registry, registry.resolve("ANSWER", [])) == 42
-
-
-def test_registered_vectorised_function_gets_arrow_arrays() -> None:
-    def add(left: pa.ChunkedArray, right: pa.ChunkedArray) -> pa.ChunkedArray:
-        return pc.add(left, right)
-
-    registry, store = Registry(), Store.open()
-    registry.register("PLUS", add, "(BIGINT, BIGINT) -> BIGINT", vectorised=True)
-    assert value(store, registry, registry.resolve("PLUS", [BIGINT, BIGINT]), 2, 3) == 5
-
-
-def test_registered_function_that_raises_is_an_error_of_its_row() -> None:
-    registry, store = Registry(), Store.open()
-    registry.register("HALF", lambda n: n // 2 if n % 2 == 0 else 1 // 0, "(BIGINT) -> BIGINT")
-    found = registry.resolve("HALF", [BIGINT])
-    registry.install(store)
-    call = found.render([ident("n")])
-    assert found.can_raise
-    assert store.rows(sql("SELECT TRY({}) FROM range(4) AS numbers(n)", call)) == [(0,), (None,), (1,), (None,)]
-
-
-def test_registered_name_is_shown_as_it_was_given() -> None:
-    registry = Registry()
-    registry.register("My_Function", lambda n: n, "(BIGINT) -> BIGINT", doc="Returns n.")
-    assert refusal("MY_FUNCTION", "STRING", registry=registry).message.startswith("Function 'My_Function' does not")
-    assert registry.describe("my_function").doc == "Returns n."
-    assert "MY_FUNCTION" in registry.names()
-    registry.unregister("my_function")
-    assert "MY_FUNCTION" not in registry
-
-
-def test_built_in_function_cannot_be_registered_again() -> None:
-    with pytest.raises(KsqlFunctionError, match="A function named ABS is built in"):
-        Registry().register("abs", abs, "(BIGINT) -> BIGINT")
-
-
-def test_overload_cannot_be_registered_twice() -> None:
-    registry = Registry()
-    registry.register("TWICE", lambda n: n, "(BIGINT) -> BIGINT")
-    with pytest.raises(KsqlFunctionError, match="already registered"):
-        registry.register("TWICE", lambda n: n, "(BIGINT) -> STRING")
 
 
 def test_python_function_outlives_the_transaction_that_needed_it() -> None:

@@ -10,8 +10,8 @@ import pytest
 from streamnb.duck import sql
 from streamnb.errors import KsqlFunctionError
 from streamnb.functions.registry import Registry
-from streamnb.functions.table import is_table_function, resolve_table_function
-from streamnb.schema import BIGINT, INTEGER, STRING, Array, Decimal, Primitive
+from streamnb.functions.table import resolve_table_function
+from streamnb.schema import BIGINT, INTEGER, Array, Decimal
 from streamnb.store import Store
 from tests.functions.calling import value_sql
 
@@ -46,20 +46,6 @@ def test_cube_explode_blanks_out_every_choice_of_elements(values: list[int | Non
 def test_table_function_refuses_what_is_no_array() -> None:
     with pytest.raises(KsqlFunctionError, match=r"Function 'explode' does not accept parameters \(BIGINT\)"):
         resolve_table_function("EXPLODE", [BIGINT])
-
-
-def test_registered_table_function_has_any_number_of_arguments() -> None:
-    registry = Registry()
-    registry.register_table("REPEATED", lambda text, n: [text] * n, "(STRING, INT) -> ARRAY<STRING>")
-    types: list[Primitive] = [STRING, INTEGER]
-    assert registry.is_table("repeated") and not is_table_function("repeated")
-    assert registry.resolve_table("REPEATED", types).return_type == Array(STRING)
-    assert rows(registry, "REPEATED", types, "a", 3) == ["a", "a", "a"]
-
-
-def test_registered_table_function_must_return_an_array() -> None:
-    with pytest.raises(ValueError, match="a table function returns ARRAY"):
-        Registry().register_table("WRONG", lambda n: n, "(INT) -> INT")
 
 
 def test_table_functions_have_names_of_their_own() -> None:

@@ -189,3 +189,35 @@ def test_completion_knows_grammar_catalogue_and_options(notebook: Notebook, text
     notebook.run(SOURCE)
     found = notebook.shell.Completer.completions(text.replace("|", ""), text.index("|"))
     assert [completion.text for completion in found] == matches
+
+
+FUNCTION = """
+import streamnb as nb
+
+@nb.udf("SHOUT(VARCHAR) -> VARCHAR")
+def shout(text):
+    "Say it louder."
+    return text.upper() + "!"
+"""
+
+
+def test_function_of_one_cell_is_used_in_the_next_and_replaced_when_the_cell_runs_again(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    assert notebook.run(FUNCTION)
+    assert notebook.run("%%ksql -o first\nSELECT SHOUT(CHANNEL) AS C FROM RATINGS;")
+    assert notebook.run(FUNCTION.replace("!", "?"))
+    assert notebook.run("%%ksql -o second\nSELECT SHOUT(CHANNEL) AS C FROM RATINGS;")
+    assert [notebook.value(name).rows for name in ("first", "second")] == [
+        [("WEB!",), ("IOS!",)],
+        [("WEB?",), ("IOS?",)],
+    ]
+
+
+def test_wrong_signature_fails_the_cell_with_a_caret_and_no_traceback(notebook: Notebook) -> None:
+    assert not notebook.run(FUNCTION.replace("(VARCHAR)", "(VARCHR)"))
+    assert notebook.printed.splitlines() == [
+        "error: unknown type VARCHR",
+        "  1 | SHOUT(VARCHR) -> VARCHAR",
+        "    |       ^^^^^^",
+        "hint: did you mean VARCHAR?",
+    ]

@@ -9,6 +9,7 @@ from functools import cache
 
 from streamnb import schema as s
 from streamnb.functions.registry import builtin_functions
+from streamnb.functions.signature_text import parse_signature
 from streamnb.functions.signatures import (
     AnyDecimal,
     AnyType,
@@ -17,7 +18,6 @@ from streamnb.functions.signatures import (
     Signature,
     UnitType,
     Var,
-    parse_signature,
 )
 from streamnb.schema import Array, Decimal, Map, SqlType, Struct
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
-from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names
+from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, Probe
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.errors import KsqlStatementError
 from streamnb.functions.aggregate import Frame, ResolvedAggregate
@@ -27,6 +27,7 @@ __all__ = ["AggregateSpec", "Layout"]
 
 RECORD_PROCESSING = 1
 CHUNK_ROWS = 256
+ARGUMENT_FAILED = "an argument of an aggregate cannot be evaluated, it counts as null"
 RUNNING = Frame(Sql("running"))
 GROUPED = Frame()
 
@@ -258,15 +259,39 @@ class Layout:
             for i, c in enumerate(self.group):
                 column = ident(f"g{i}")
                 if c.can_raise:
-                    text = f"group expression {i + 1} cannot be evaluated, the record is left out"
-                    rows.append(self.error(text, table, sql("{} IS NULL", column)))
+                    rows.append(self.error(_group_failed(i), table, sql("{} IS NULL", column)))
                 value = sql("{0} IS NOT NULL AND {0}.v IS NULL" if c.can_raise else "{0} IS NULL", column)
                 rows.append(self.error(f"group expression {i + 1} is null, the record is left out", table, value))
             for column, c in self.args:
                 if c.can_raise:
-                    text = "an argument of an aggregate cannot be evaluated, it counts as null"
-                    rows.append(self.error(text, table, sql("{} IS NULL", column)))
+                    rows.append(self.error(ARGUMENT_FAILED, table, sql("{} IS NULL", column)))
         return sql("INSERT INTO {} {}", ERRORS, join(" UNION ALL ", rows))
+
+    def probes(self, source: Sql) -> tuple[Probe, ...]:
+        """Tell why groups and arguments could not be evaluated."""
+        records = sql("(SELECT * FROM {} WHERE NOT vnull)", source)
+        groups = [(_group_failed(i), c) for i, c in enumerate(self.group)]
+        tried = [*groups, *((ARGUMENT_FAILED, c) for _, c in self.args)]
+        return tuple(Probe(message, records, c.sql) for message, c in tried if c.can_raise)
+
+    def log_functions(self, changed: Sql) -> list[Sql]:
+        """Write what went wrong inside of aggregate functions to the errors, once per record.
+
+        The errors know only the records' numbers; their places are looked up by these.
+        """
+        return [
+            sql(
+                "INSERT INTO {} SELECT DISTINCT {}, {}, NULL::INTEGER, NULL::BIGINT, e.q, e.m FROM"
+                " (SELECT unnest({}) AS e FROM {})",
+                ERRORS,
+                lit(self.names.query_id),
+                lit(RECORD_PROCESSING),
+                aggregate.errors(self.parts_of(i, "a")),
+                changed,
+            )
+            for i, aggregate in enumerate(self.aggregates)
+            if aggregate.errors is not None
+        ]
 
     def error(self, message: str, relation: Sql, where: Sql, detail: Sql | None = None) -> Sql:
         """Select error rows out of a relation with part, off and seq."""
@@ -370,6 +395,10 @@ class Layout:
     def window_kind(self) -> str | None:
         """TUMBLING, HOPPING, SESSION or None."""
         return self.spec.window.kind if self.spec.window is not None else None
+
+
+def _group_failed(index: int) -> str:
+    return f"group expression {index + 1} cannot be evaluated, the record is left out"
 
 
 def _guarded(compiled: Compiled) -> Sql:

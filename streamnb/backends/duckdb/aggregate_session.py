@@ -77,6 +77,7 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
         layout.shape,
         late=late_count(layout),
         view=None if layout.spec.emit_final else _view(layout),
+        probes=layout.probes(source),
     )
 
 

@@ -69,6 +69,7 @@ def plain_steps(layout: Layout, records: Sql) -> list[Sql]:
             equal=equal_rows(layout, sql("(SELECT * FROM {} WHERE is_last)", changed)),
         ),
         write_sessions(layout, sql("{} WHERE is_last", changed)),
+        *layout.log_functions(changed),
         *([] if layout.spec.emit_final else [_plain_outputs(layout, changed)]),
     ]
 

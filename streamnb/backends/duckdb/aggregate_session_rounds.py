@@ -52,6 +52,7 @@ def rounds(layout: Layout) -> Repeat:
                 n=changed,
             ),
             write_sessions(layout, changed),
+            *layout.log_functions(changed),
             *([] if layout.spec.emit_final else [_round_outputs(layout, touched, changed)]),
         ),
     )

@@ -220,7 +220,7 @@ def _changes_of(layout: Layout, changes: Sql) -> Sql:
 
 
 def _replace(layout: Layout) -> list[Sql]:
-    """Write the last state of each changed row, and drop rows that have left the store."""
+    """Write the last state of each changed row, and drop rows that have left the store; log what failed on the way."""
     changed, rows = layout.table("n"), layout.rows
     last = Sql(" WHERE is_last") if layout.every else Sql("")
     gone = sql("SELECT rid FROM {}{}", changed, last)
@@ -241,6 +241,7 @@ def _replace(layout: Layout) -> list[Sql]:
             changed,
             last,
         ),
+        *layout.log_functions(changed),
     ]
 
 

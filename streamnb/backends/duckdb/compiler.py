@@ -16,7 +16,7 @@ from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
 from streamnb.schema import Decimal, Map, Struct
 
-__all__ = ["Compiler", "Part"]
+__all__ = ["RAISING_IS_NULL", "Compiler", "Part"]
 
 _OPERATORS = {
     "=": Sql("="),
@@ -34,7 +34,7 @@ _OPERATORS = {
     "%": Sql("%"),
 }
 _NEVER_NULL = (t.TypedComparison, t.TypedBetween, t.TypedIn, t.TypedLike, t.TypedIsNull)
-_RAISING_IS_NULL = ("IFNULL", "COALESCE")
+RAISING_IS_NULL = ("IFNULL", "COALESCE")
 
 
 @dataclass(frozen=True)
@@ -274,11 +274,16 @@ class Compiler:
             if isinstance(arg, t.TypedLambda):
                 pieces.append(self._lambda(arg, parts))
                 continue
-            part = self._guarded(arg) if e.function.name in _RAISING_IS_NULL else self.compile(arg)
+            part = self._guarded(arg) if e.function.name in RAISING_IS_NULL else self.compile(arg)
             pieces.append(part.sql)
             parts.append(part)
         whole = _built(e.function.render(pieces), parts, e.function.can_raise)
         return Part(whole.sql, whole.can_raise, whole.volatile or e.function.volatile)
+
+    def attempt(self, e: t.TypedCall) -> Sql | None:
+        """Write a call as a struct of its value, NULL where it raises, if the function can and no argument raises."""
+        args = [self.compile(arg) for arg in e.args if not isinstance(arg, t.TypedLambda)]
+        return None if any(a.can_raise for a in args) else e.function.attempt([a.sql for a in args])
 
     def _lambda(self, e: t.TypedLambda, parts: list[Part]) -> LambdaSql:
         """Write a lambda; its body, once the function asks for it, is one more of the call's parts.

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.backends.duckdb.compiler import Compiler, Part
+from streamnb.backends.duckdb.hoisting import hoisted_attempt
 from streamnb.duck import Sql, field_names, join, sql
 from streamnb.errors import KsqlStatementError
 from streamnb.functions.registry import Registry
 from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
 from streamnb.schema import Array, Decimal, Map, SqlType, Struct
-from streamnb.store import DatabaseError, Store
+from streamnb.store import DatabaseError, Store, reason_of
 
 __all__ = ["Compiled", "compile_expression", "compile_predicate", "evaluate_constant"]
 
@@ -55,7 +56,13 @@ def _whole(typed: Typed, part: Part) -> Compiled:
 
 
 def _cheap_attempt(typed: Typed) -> Sql | None:
-    """Tell errors from NULL without TRY(), where the value is NULL only if an input is, or if something failed."""
+    """Tell errors from NULL without TRY(): by a function that does so itself, or where the value is NULL only if an
+    input is or if something failed.
+    """
+    attempt = Compiler().attempt(typed) if isinstance(typed, t.TypedCall) else None
+    attempt = attempt or hoisted_attempt(typed)
+    if attempt is not None:
+        return attempt
     inputs = _inputs(typed, is_root=True)
     if inputs is None:
         return None
@@ -104,7 +111,7 @@ def evaluate_constant(typed: Typed, store: Store, registry: Registry | None = No
     try:
         value = store.rows(sql("SELECT {}", compiled.sql))[0][0]
     except DatabaseError as error:
-        reason = str(error).split("\n", 1)[0]
+        reason = reason_of(error)
         raise KsqlStatementError(
             f"Failed to evaluate the expression: {reason}", summary="the constant cannot be computed", hint=reason
         ) from error

@@ -200,7 +200,12 @@ def compile_table_filter(
             keys=key_list,
         ),
     )
-    return Stage((state,), statements, shape)
+    probe = Probe(
+        "Error evaluating the condition",
+        sql("(SELECT * FROM {} WHERE NOT vnull)", source),
+        compile_expression(node.predicate).sql,
+    )
+    return Stage((state,), statements, shape, probes=(probe,))
 
 
 def is_filter_state(table: StateTable) -> bool:
