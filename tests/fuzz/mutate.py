@@ -48,7 +48,7 @@ def _statements(path: Path) -> list[str]:
 @cache
 def texts() -> tuple[str, ...]:
     """Load the statements of the other tests."""
-    files = [TESTS / "sql" / "corpus.sql", *sorted((TESTS / "cases").glob("*.json"))]
+    files = [*sorted((TESTS / "sql").glob("*/*.sql")), *sorted((TESTS / "cases").glob("*.json"))]
     files += sorted((TESTS / "plan" / "golden").glob("*.txt"))
     return tuple(dict.fromkeys(text for file in files for text in _statements(file)))
 
