@@ -44,8 +44,9 @@ class Checkpoint:
 
     def set_number(self, name: str, value: int) -> None:
         """Set a named counter."""
-        self._store.execute(sql("DELETE FROM streamnb.counter WHERE name = ?"), (name,))
-        self._store.execute(sql("INSERT INTO streamnb.counter VALUES (?, ?)"), (name, value))
+        ((known,),) = self._store.rows(sql("UPDATE streamnb.counter SET value = ? WHERE name = ?"), (value, name))
+        if not known:
+            self._store.execute(sql("INSERT INTO streamnb.counter VALUES (?, ?)"), (name, value))
 
     def place(self, query_id: str) -> Place | None:
         """Read how far a query has come; None when it has not begun."""
@@ -69,8 +70,10 @@ class Checkpoint:
         Ranges are kept for queries over several partitions only: one partition has one order.
         """
         query = lit(query_id)
-        self._store.execute(sql("DELETE FROM streamnb.sequence WHERE query = {}", query))
-        self._store.execute(sql("INSERT INTO streamnb.sequence VALUES ({}, {})", query, lit(place.seq)))
+        seq = lit(place.seq)
+        ((known,),) = self._store.rows(sql("UPDATE streamnb.sequence SET seq = {} WHERE query = {}", seq, query))
+        if not known:
+            self._store.execute(sql("INSERT INTO streamnb.sequence VALUES ({}, {})", query, seq))
         rows = [
             sql("({}, {}, {}, {}, {})", query, lit(i), lit(part), lit(next_), lit(place.running.get((i, part))))
             for i, parts in place.positions.items()

@@ -80,12 +80,12 @@ class EmbeddedReader:
         return {part: first if earliest else next_ for part, (first, next_) in ends.items()}
 
     def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
-        log = EmbeddedLog(store, create=False)
-        ends = log.ends(self.topic)
+        topic = EmbeddedLog(store, create=False).find(self.topic)
+        ends = topic.ends
         behind = {part: next_ for part, next_ in positions.items() if next_ < ends.get(part, (0, 0))[1]}
         if not behind:
             return Slice(0, dict(positions))
-        query = log.slice_sql(self.topic, behind, rows_max)
+        query = topic.slice_sql(behind, rows_max)
         store.execute(
             sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT row_number() OVER () AS i, * FROM ({})", target, query)
         )

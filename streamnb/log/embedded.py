@@ -18,7 +18,7 @@ from streamnb.log.partitioner import partitions_of
 from streamnb.schema import BYTES, INTEGER
 from streamnb.store import Store
 
-__all__ = ["EmbeddedLog"]
+__all__ = ["EmbeddedLog", "EmbeddedTopic"]
 
 TOMBSTONE_RETENTION_MS = 24 * 60 * 60 * 1000
 """How long compaction keeps a tombstone (Kafka's default of ``delete.retention.ms``)."""
@@ -39,12 +39,32 @@ _COLUMNS = sql("part INTEGER, off BIGINT, ts BIGINT, key BLOB, value BLOB, hdr S
 
 
 @dataclass(frozen=True)
-class _Topic:
+class EmbeddedTopic:
     """Where a topic's records are: its table, and (first, next) of each partition."""
 
+    name: str
     relation: Sql
     compacted: bool
     ends: Mapping[int, tuple[int, int]]
+
+    def slice_sql(self, positions: Mapping[int, int], rows_max: int) -> Sql:
+        """Write the query for the next records of each partition: part, off, ts, key, value, hdr, in no order.
+
+        ``positions`` maps partitions to the offset to go on at; other partitions are left out. At most ``rows_max``
+        records of each partition are read, without a gap. Raises: LogError when a position is behind the first
+        offset kept, or past the next one: records would be skipped, or the topic is another one.
+        """
+        parts = [self._slice_of(part, next_, rows_max) for part, next_ in sorted(positions.items())]
+        return join(" UNION ALL ", parts) if parts else sql("SELECT * FROM {} WHERE false", self.relation)
+
+    def _slice_of(self, part: int, next_: int, rows_max: int) -> Sql:
+        first, end = self.ends.get(part, (0, 0))
+        if not first <= next_ <= end:
+            raise out_of_range(self.name, part, next_, (first, end))
+        rows = sql("SELECT * FROM {} WHERE part = {} AND off >= {}", self.relation, lit(part), lit(next_))
+        if self.compacted:  # offsets have gaps, so that a range of offsets may hold too few records
+            return sql("({} ORDER BY off LIMIT {})", rows, lit(rows_max))
+        return sql("{} AND off < {}", rows, lit(min(next_ + rows_max, end)))
 
 
 class EmbeddedLog:
@@ -123,32 +143,32 @@ class EmbeddedLog:
 
     def ends(self, topic: str) -> Mapping[int, tuple[int, int]]:
         """Tell for each partition the first offset kept and the next offset to be given."""
-        return self._find(topic).ends
+        return self.find(topic).ends
 
     def relation(self, topic: str) -> Sql:
         """Name the table of a topic's records: part, off, ts, key, value, hdr."""
-        return self._find(topic).relation
+        return self.find(topic).relation
 
     def offsets_at(self, topic: str, ts_ms: int) -> Mapping[int, int]:
         """Find for each partition the first offset whose timestamp is ``ts_ms`` or later; the next one if none is."""
-        found = self._find(topic)
+        found = self.find(topic)
         rows = self._store.rows(
             sql("SELECT part, min(off) FROM {} WHERE ts >= {} GROUP BY part", found.relation, lit(ts_ms))
         )
         return {part: next_ for part, (_, next_) in found.ends.items()} | dict(rows)
 
-    def _find(self, topic: str) -> _Topic:
-        rows = self._store.rows(
-            sql(
-                "SELECT relation, cleanup, part, first, next FROM log.topic JOIN log.partition ON topic = name"
-                " WHERE name = ? ORDER BY part"
-            ),
-            (topic,),
-        )
-        if not rows:
+    def find(self, topic: str) -> EmbeddedTopic:
+        """Look a topic up. Raises: LogError when there is no such topic."""
+        # Two look-ups: DuckDB takes longer to plan their join than to run both.
+        found = self._store.rows(sql("SELECT relation, cleanup FROM log.topic WHERE name = ?"), (topic,))
+        if not found:
             raise unknown_topic(topic)
-        ends = {part: (first, next_) for _, _, part, first, next_ in rows}
-        return _Topic(ident("topic", rows[0][0]), "compact" in rows[0][1], ends)
+        rows = self._store.rows(
+            sql("SELECT part, first, next FROM log.partition WHERE topic = ? ORDER BY part"), (topic,)
+        )
+        relation, cleanup = found[0]
+        ends = {part: (first, next_) for part, first, next_ in rows}
+        return EmbeddedTopic(topic, ident("topic", relation), "compact" in cleanup, ends)
 
     def append(self, topic: str, relation: Sql, *, part: Sql | None = None) -> int:
         """Append the rows of a relation (a table name or a query in parentheses) and return how many they are.
@@ -157,7 +177,7 @@ class EmbeddedLog:
         (seq, sub). ``part`` is an expression over the relation for the partition; without it, or where it is null,
         the key decides as in Kafka's Java client, and records without a key go to partition 0.
         """
-        found = self._find(topic)
+        found = self.find(topic)
         if len(found.ends) == 1:
             counts = {0: self._append_single(found, relation)}
         else:
@@ -168,7 +188,7 @@ class EmbeddedLog:
             self._store.execute(update, (topic,))
         return sum(counts.values())
 
-    def _append_single(self, found: _Topic, relation: Sql) -> int:
+    def _append_single(self, found: EmbeddedTopic, relation: Sql) -> int:
         rows = self._store.rows(
             sql(
                 "INSERT INTO {} SELECT 0, {} + row_number() OVER (ORDER BY seq, sub), ts, key, value, hdr FROM {}",
@@ -179,7 +199,7 @@ class EmbeddedLog:
         )
         return int(rows[0][0])
 
-    def _append_many(self, found: _Topic, relation: Sql, part: Sql | None) -> dict[int, int]:
+    def _append_many(self, found: EmbeddedTopic, relation: Sql, part: Sql | None) -> dict[int, int]:
         by_key = sql("log_partition_of(key, {})", lit(len(found.ends)))
         chosen = by_key if part is None else sql("coalesce(({})::INTEGER, {})", part, by_key)
         self._store.execute(
@@ -205,29 +225,9 @@ class EmbeddedLog:
         self._store.execute(sql("DROP TABLE log_append"))
         return counts
 
-    def slice_sql(self, topic: str, positions: Mapping[int, int], rows_max: int) -> Sql:
-        """Write the query for the next records of each partition: part, off, ts, key, value, hdr, in no order.
-
-        ``positions`` maps partitions to the offset to go on at; other partitions are left out. At most ``rows_max``
-        records of each partition are read, without a gap. Raises: LogError when a position is behind the first
-        offset kept, or past the next one: records would be skipped, or the topic is another one.
-        """
-        found = self._find(topic)
-        parts = [self._slice_of(found, topic, part, next_, rows_max) for part, next_ in sorted(positions.items())]
-        return join(" UNION ALL ", parts) if parts else sql("SELECT * FROM {} WHERE false", found.relation)
-
-    def _slice_of(self, found: _Topic, topic: str, part: int, next_: int, rows_max: int) -> Sql:
-        first, end = found.ends.get(part, (0, 0))
-        if not first <= next_ <= end:
-            raise out_of_range(topic, part, next_, (first, end))
-        rows = sql("SELECT * FROM {} WHERE part = {} AND off >= {}", found.relation, lit(part), lit(next_))
-        if found.compacted:  # offsets have gaps, so that a range of offsets may hold too few records
-            return sql("({} ORDER BY off LIMIT {})", rows, lit(rows_max))
-        return sql("{} AND off < {}", rows, lit(min(next_ + rows_max, end)))
-
     def read_slice(self, topic: str, positions: Mapping[int, int], rows_max: int, target: Sql) -> int:
-        """Put the records of ``slice_sql`` into a new temporary table and return how many they are."""
-        query = self.slice_sql(topic, positions, rows_max)
+        """Put the next records of a topic into a new temporary table and return how many they are."""
+        query = self.find(topic).slice_sql(positions, rows_max)
         return int(self._store.rows(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, query))[0][0])
 
     def trim(self, topic: str, now_ms: int) -> int:

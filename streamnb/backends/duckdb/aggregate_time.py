@@ -61,11 +61,11 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
         return [*exact, *steps, layout.log(source, [late])]
     records = layout.records(source)
     quick = [
-        advance_clock(layout, sql("SELECT part, st, 0 AS late FROM ({})", _spans(layout, records))),
+        advance_clock(layout, sql("SELECT part, st, 0 AS late FROM {}", layout.table("s"))),
         *_grouped(layout, sql("({})", _placed(layout, records)), target),
     ]
     slow = [*exact, *(step for step in steps if isinstance(step, Sql)), sql("INSERT INTO {} {}", ERRORS, late)]
-    return [When(_all_open(layout, records), tuple(quick), tuple(slow)), layout.log(source)]
+    return [_spans(layout, records), When(_all_open(layout), tuple(quick), tuple(slow)), layout.log(source)]
 
 
 def _steps(layout: Layout, target: Sql) -> list[Statement]:
@@ -163,24 +163,26 @@ def _first_window(layout: Layout, ts: Sql) -> Sql:
 
 
 def _spans(layout: Layout, records: Sql) -> Sql:
-    """Select the lowest timestamp and the stream time at the end of the batch, per partition."""
+    """Find the lowest timestamp and the stream time at the end of the batch, per partition."""
     return sql(
-        "SELECT b.part, min(b.ts) AS low, greatest(max(b.ts), coalesce(max(c.st), -1)) AS st FROM ({}) b"
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.part, min(b.ts) AS low,"
+        " greatest(max(b.ts), coalesce(max(c.st), -1)) AS st FROM ({}) b"
         " LEFT JOIN {} c ON c.part = b.part GROUP BY b.part",
+        layout.table("s"),
         records,
         layout.clock.name,
     )
 
 
-def _all_open(layout: Layout, records: Sql) -> Sql:
+def _all_open(layout: Layout) -> Sql:
     """Ask whether every window that a record falls in is still open at the end of the batch."""
     window = layout.window
     return sql(
-        "SELECT coalesce(bool_and({} + {} > st - {}), true) FROM ({})",
+        "SELECT coalesce(bool_and({} + {} > st - {}), true) FROM {}",
         _first_window(layout, sql("low")),
         lit(window.size_ms),
         lit(window.grace_ms),
-        _spans(layout, records),
+        layout.table("s"),
     )
 
 
