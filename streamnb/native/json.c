@@ -1,7 +1,7 @@
 /* Decodes JSON documents of a plain form into Arrow columns, and says of which rows it did.
  *
  * Plain: a record whose names are ASCII without escapes and fit one column each at most; numbers of integer columns
- * are integers in range; texts have no escapes; bytes are valid UTF-8; nothing but white space follows. What a plain
+ * are integers in range; texts are Unicode, whole surrogate pairs only; nothing but white space follows. What a plain
  * document means is beyond doubt. Any other row is left to the decoders that know all of ksqlDB's rules.
  */
 
@@ -39,6 +39,7 @@ typedef struct { /* what the current document says of a column */
 
 typedef struct {
     const uint8_t *at, *end;
+    uint8_t *scratch; /* room for the texts of the document that have escapes: they never get longer */
 } cursor;
 
 typedef struct { /* the name at a place in the documents so far, and its field */
@@ -92,20 +93,90 @@ static int take_wide(cursor *c) {
     return 1;
 }
 
-/* Pass a text in quotes without escapes; its bytes are [*start, *start + *size). */
+static int take_hex(cursor *c, uint32_t *unit) {
+    *unit = 0;
+    if (c->end - c->at < 4)
+        return 0;
+    for (int i = 0; i < 4; i++) {
+        uint8_t byte = *c->at++;
+        uint32_t digit = byte >= '0' && byte <= '9'   ? (uint32_t)(byte - '0')
+                         : byte >= 'a' && byte <= 'f' ? (uint32_t)(byte - 'a' + 10)
+                         : byte >= 'A' && byte <= 'F' ? (uint32_t)(byte - 'A' + 10)
+                                                      : 16u;
+        if (digit == 16)
+            return 0;
+        *unit = *unit << 4 | digit;
+    }
+    return 1;
+}
+
+/* Pass what follows a backslash, and write it as UTF-8; a surrogate without its other half has no such form. */
+static int take_escape(cursor *c, uint8_t **out) {
+    static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    uint32_t point, low;
+    if (c->at == c->end)
+        return 0;
+    uint8_t letter = *c->at++;
+    const char *found = letter == '\0' ? NULL : strchr(letters, letter);
+    if (found != NULL) {
+        *(*out)++ = (uint8_t)meanings[found - letters];
+        return 1;
+    }
+    if (letter != 'u' || !take_hex(c, &point) || (point >= 0xdc00 && point <= 0xdfff))
+        return 0;
+    if (point >= 0xd800 && point <= 0xdbff) {
+        if (!take(c, '\\') || !take(c, 'u') || !take_hex(c, &low) || low < 0xdc00 || low > 0xdfff)
+            return 0;
+        point = 0x10000 + ((point - 0xd800) << 10) + (low - 0xdc00);
+    }
+    if (point < 0x80)
+        *(*out)++ = (uint8_t)point;
+    else if (point < 0x800) {
+        *(*out)++ = (uint8_t)(0xc0 | point >> 6);
+        *(*out)++ = (uint8_t)(0x80 | (point & 0x3f));
+    } else if (point < 0x10000) {
+        *(*out)++ = (uint8_t)(0xe0 | point >> 12);
+        *(*out)++ = (uint8_t)(0x80 | (point >> 6 & 0x3f));
+        *(*out)++ = (uint8_t)(0x80 | (point & 0x3f));
+    } else {
+        *(*out)++ = (uint8_t)(0xf0 | point >> 18);
+        *(*out)++ = (uint8_t)(0x80 | (point >> 12 & 0x3f));
+        *(*out)++ = (uint8_t)(0x80 | (point >> 6 & 0x3f));
+        *(*out)++ = (uint8_t)(0x80 | (point & 0x3f));
+    }
+    return 1;
+}
+
+/* Pass a text in quotes; its bytes are [*start, *start + *size), in the document, or in `c->scratch` if it has escapes. */
 static int take_text(cursor *c, const uint8_t **start, size_t *size) {
     if (!take(c, '"'))
         return 0;
-    *start = c->at;
+    const uint8_t *run = c->at; /* what follows the last escape */
+    uint8_t *first = c->scratch, *out = NULL;
     while (c->at < c->end) {
         uint8_t byte = *c->at;
-        if (byte == '"') {
-            *size = (size_t)(c->at++ - *start);
-            return 1;
-        }
-        if (byte < 0x20 || byte == '\\')
+        if (byte == '"' || byte == '\\') {
+            size_t length = (size_t)(c->at++ - run);
+            if (byte == '"' && out == NULL) {
+                *start = run;
+                *size = length;
+                return 1;
+            }
+            out = out == NULL ? first : out;
+            memcpy(out, run, length);
+            out += length;
+            if (byte == '\\' && !take_escape(c, &out))
+                return 0;
+            run = c->at;
+            if (byte == '"') {
+                *start = first;
+                *size = (size_t)(out - first);
+                c->scratch = out;
+                return 1;
+            }
+        } else if (byte < 0x20)
             return 0;
-        if (byte < 0x80)
+        else if (byte < 0x80)
             c->at++;
         else if (!take_wide(c))
             return 0;
@@ -287,7 +358,8 @@ static int take_document(cursor *c, const field *fields, int count, slot *slots,
             const uint8_t *name;
             size_t size;
             skip_space(c);
-            if (!take_text(c, &name, &size) || !is_ascii(name, size))
+            const uint8_t *before = c->scratch;
+            if (!take_text(c, &name, &size) || c->scratch != before || !is_ascii(name, size))
                 return 0;
             skip_space(c);
             if (!take(c, ':'))
@@ -333,11 +405,16 @@ static int store(field *f, const slot *s, int64_t row) {
 int64_t streamnb_decode_json(const column *documents, int64_t rows, field *fields, int count, uint8_t *plain) {
     slot *slots = calloc((size_t)count + 1, sizeof(slot));
     guess guesses[GUESSES] = {{NULL, 0, -1}};
-    int64_t doubtful = slots == NULL ? -1 : 0;
+    uint8_t *scratch = NULL;
+    int64_t room = 0, doubtful = slots == NULL ? -1 : 0;
     for (int64_t row = 0; doubtful >= 0 && row < rows; row++) {
         size_t size;
         const uint8_t *bytes = bytes_of(documents, row, &size);
-        cursor c = {bytes, bytes == NULL ? NULL : bytes + size};
+        if (!grow((void **)&scratch, &room, (int64_t)size + 1, 1)) {
+            doubtful = -1;
+            break;
+        }
+        cursor c = {bytes, bytes == NULL ? NULL : bytes + size, scratch};
         memset(slots, 0, (size_t)count * sizeof(slot));
         if (bytes == NULL || take_document(&c, fields, count, slots, guesses))
             set_bit(plain, row, 1);
@@ -350,6 +427,7 @@ int64_t streamnb_decode_json(const column *documents, int64_t rows, field *field
                 doubtful = -1;
     }
     free(slots);
+    free(scratch);
     return doubtful;
 }
 

@@ -95,6 +95,19 @@ def test_plain_decoder_reads_doubles_of_any_length_as_python_does() -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=12), st.text(max_size=4)), min_size=1, max_size=20), st.booleans())
+def test_plain_decoder_reads_all_texts(pairs: list[tuple[str, str]], ascii_only: bool) -> None:
+    batch = [json.dumps({"x": y, "c": c}, ensure_ascii=ascii_only).encode() for c, y in pairs]
+    assert [row and row[2] for row in decoded(list(batch))] == [c for c, _ in pairs]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from([*'"\\/bfnrtu0deDE8cf', "\\u", "\\ud83d", "\\ude00", "é"]), max_size=12))
+def test_plain_decoder_takes_any_escapes(parts: list[str]) -> None:
+    assert_agrees([('{"c":"' + "".join(parts) + '","a":1}').encode()])
+
+
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.binary(max_size=12), min_size=1, max_size=20))
 def test_plain_decoder_takes_any_bytes_in_a_text(parts: list[bytes]) -> None:
     assert_agrees([b'{"c":"' + part + b'","a":1}' for part in parts])
@@ -114,6 +127,7 @@ def test_plain_decoder_vouches_for_documents_of_real_producers() -> None:
         json.dumps(dict(reversed(fields.items()))),
         json.dumps({name.upper(): value for name, value in fields.items()}),
         json.dumps(fields | {"c": "Grüße, 東京 🚀"}, ensure_ascii=False),
+        json.dumps(fields | {"c": "Grüße, 東京 🚀"}),
         json.dumps(fields | {"nested": {"x": [1, 2.5, {"y": None}], "z": "t"}, "b": 0.30000000000000004}),
         json.dumps(dict.fromkeys(fields)),
         "{}",
@@ -122,8 +136,8 @@ def test_plain_decoder_vouches_for_documents_of_real_producers() -> None:
     found = decoded([text.encode() for text in batch])
     assert None not in found
     assert found[0] == found[1] == found[2] == found[3] == [7, 1.5, "text", True, 3]
-    assert found[4] == [7, 1.5, "Grüße, 東京 🚀", True, 3]
-    assert found[6] == found[7] == found[8] == NULLS
+    assert found[4] == found[5] == [7, 1.5, "Grüße, 東京 🚀", True, 3]
+    assert found[7] == found[8] == found[9] == NULLS
 
 
 def test_rows_of_a_slice_are_its_own() -> None:
