@@ -56,7 +56,7 @@ class TopicReader(Protocol):
         ...
 
     def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
-        """Put the next records into a new TEMP table or view; at most ``rows_max`` of each partition."""
+        """Put the next records into a new TEMP table or view: ``rows_max`` at most, but one of each partition."""
         ...
 
     def committed(self, positions: Mapping[int, int]) -> None:
@@ -85,7 +85,7 @@ class EmbeddedReader:
         behind = {part: next_ for part, next_ in positions.items() if next_ < ends.get(part, (0, 0))[1]}
         if not behind:
             return Slice(0, dict(positions))
-        query = topic.slice_sql(behind, rows_max)
+        query = topic.slice_sql(behind, max(1, rows_max // len(behind)))
         store.execute(
             sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT row_number() OVER () AS i, * FROM ({})", target, query)
         )
