@@ -41,18 +41,21 @@ class Marker:
     def __init__(self, url: KafkaUrl, store: str, engine: str) -> None:
         self._url, self._store, self._engine = url, store, engine
         self.topic = f"{INTERNAL_PREFIX}{url.service_id}-outbox"
-        group = f"{INTERNAL_PREFIX}{url.service_id}-{store}"
+        self._group_id = f"{INTERNAL_PREFIX}{url.service_id}-{store}"
+        self._consumer = self._make_consumer("read_committed")
+        self._group = Group(self._group_id, self._consumer)
+
+    def _make_consumer(self, isolation: str) -> Consumer:
         fixed = {
-            "group.id": group,
+            "group.id": self._group_id,
             "enable.auto.commit": False,
-            "isolation.level": "read_committed",
+            "isolation.level": isolation,
             "auto.offset.reset": "earliest",
             "enable.partition.eof": True,
             "allow.auto.create.topics": False,
         }
-        with guarded(url, "reading the outbox marker"):
-            self._consumer = Consumer(client_settings(url, {"fetch.wait.max.ms": 50}, fixed), logger=logger)
-        self._group = Group(group, self._consumer)
+        with guarded(self._url, "reading the outbox marker"):
+            return Consumer(client_settings(self._url, {"fetch.wait.max.ms": 50}, fixed), logger=logger)
 
     def close(self) -> None:
         """Close the marker's consumer."""
@@ -86,30 +89,37 @@ class Marker:
         place = TopicPartition(self.topic, 0)
         with guarded(self._url, "reading the outbox marker", self.topic):
             committed = self._consumer.committed([place], timeout=READ_SECONDS_MAX)[0]
-            noted = [note.next for note in self.notes() if note.store == self._store]
+            noted = [note.next for note in self._notes(self._consumer) if note.store == self._store]
         return max(committed.offset, 0, *noted)
 
     def is_taken_over(self) -> bool:
-        """Tell whether the last engine that published for this service is another one."""
+        """Tell whether the last engine that wrote a note for this service is another one.
+
+        Notes count before they are committed too: a commit that succeeded shows to readers some time later.
+        """
         with guarded(self._url, "reading the outbox marker", self.topic):
-            notes = self.notes()
+            consumer = self._make_consumer("read_uncommitted")
+            try:
+                notes = self._notes(consumer)
+            finally:
+                consumer.close()
         return bool(notes) and notes[-1].engine != self._engine
 
-    def notes(self) -> list[Note]:
-        """Read the committed notes, oldest first: the last one of each store at least, as compaction leaves them."""
+    def _notes(self, consumer: Consumer) -> list[Note]:
+        """Read the notes, oldest first: the last one of each store at least, as compaction leaves them."""
         place = TopicPartition(self.topic, 0, 0)
-        learn_leaders(self._consumer, self.topic)
-        self._consumer.assign([place])
+        learn_leaders(consumer, self.topic)
+        consumer.assign([place])
         deadline = time.monotonic() + READ_SECONDS_MAX
         notes: list[Note] = []
         try:
             while time.monotonic() < deadline:
-                for message in self._consumer.consume(1, CALL_SECONDS_MAX) + self._consumer.consume(500, 0):
+                for message in consumer.consume(1, CALL_SECONDS_MAX) + consumer.consume(500, 0):
                     error, value = message.error(), message.value()
                     if error is None and value is not None:
                         notes.append(Note(**json.loads(value)))
                     elif error is not None and error.code() == KafkaError._PARTITION_EOF:
                         return notes
         finally:
-            self._consumer.unassign()
+            consumer.unassign()
         raise too_slow(f"the outbox marker of service {self._url.service_id} could not be read in time")

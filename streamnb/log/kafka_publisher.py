@@ -47,6 +47,7 @@ STOP_SECONDS_MAX = 3.0
 OUTCOME_SECONDS_MAX = 10.0
 PATIENCE_SECONDS = 1.0
 LOOK_SECONDS = 0.5
+NOTE_SECONDS_MAX = 5.0
 
 
 class _UnknownOutcome(Exception):
@@ -147,15 +148,23 @@ class KafkaPublisher(Outgoing):
         self._set_trouble(trouble)
 
     def _is_taken_over(self) -> bool:
-        """Ask until Kafka answers: going on unasked might take over from the other engine in turn."""
+        """Ask whether another engine fenced this one, or Kafka ended a transaction that took too long.
+
+        Going on unasked, or too soon, might take over from the other engine in turn: it leaves its note some time
+        after it has fenced us.
+        """
+        deadline = time.monotonic() + NOTE_SECONDS_MAX
         while True:
             try:
-                return self._marker.is_taken_over()
+                if self._marker.is_taken_over():
+                    return True
+                if time.monotonic() > deadline:
+                    return False
             except LogError as error:
                 if not may_pass(error):
                     raise
                 self._set_trouble(error)
-                self._pause(BACKOFF_SECONDS[0])
+            self._pause(BACKOFF_SECONDS[0])
 
     def _make_producer(self) -> RecordProducer:
         kind = NativeProducer if is_available() else MessageProducer
