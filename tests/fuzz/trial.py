@@ -200,6 +200,8 @@ class Trials:
             self._is_spoilt = bool(gone)  # with tables and topics
 
     def _run(self, part: StatementText) -> None:
+        if isinstance(parse_statement(part.text), ast.AssertTopic):
+            return  # it waits as long as it says
         for result in self._nb.execute(part):
             repr(result)
 
