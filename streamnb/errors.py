@@ -100,7 +100,7 @@ def _excerpt(text: str, span: Span) -> str:
     number = text.count("\n", 0, start) + 1
     column = start - line_start
     width = max(1, min(span.end, line_start + len(line)) - start)
-    shown = line.replace("\t", " ")
+    shown = line.replace("\t", " ").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     margin = f"{number:>3} | "
     return f"{margin}{shown}\n{' ' * (len(margin) - 2)}| {' ' * column}{'^' * width}"
 

@@ -20,7 +20,7 @@ from streamnb.sql.build_expressions import BuildError
 from streamnb.sql.build_statements import StatementBuilder
 from streamnb.sql.diagnosis import describe_syntax_error, line_column
 from streamnb.sql.lalr import END, grammar
-from streamnb.sql.tokens import StatementText, split_statements, tokenize
+from streamnb.sql.tokens import StatementText, check_characters, split_statements, tokenize
 
 __all__ = [
     "StatementText",
@@ -148,6 +148,7 @@ def _parse(
     text: str, rule: str, variables: Mapping[str, str] | None = None, start: int = 0, end: int | None = None
 ) -> Any:
     """Parse ``text[start:end]`` by one of the grammar's start rules."""
+    check_characters(text)
     rules = grammar()
     end = len(text) if end is None else end
     tokens: list[Token] = list(tokenize(text, start, end, rules.operators, variables))

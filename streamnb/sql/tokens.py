@@ -19,7 +19,7 @@ from lark.lexer import Token
 
 from streamnb.errors import ParseFailedError, Span
 
-__all__ = ["RESERVED", "StatementText", "is_plain_name", "split_statements", "tokenize"]
+__all__ = ["RESERVED", "StatementText", "check_characters", "is_plain_name", "split_statements", "tokenize"]
 
 _RESERVED_WORDS = """
 AND AS BETWEEN BY CASE CAST CREATE CROSS DISTINCT DROP ELSE END EXISTS FALSE FROM FULL GROUP HAVING IN INNER INSERT
@@ -46,6 +46,8 @@ _NUMBER_VALUE = re.compile(r"(-?)(\d+\.?\d*(?:[eE][+-]?\d+)?)\Z")
 _CONSTANTS = frozenset(("TRUE", "FALSE", "NULL"))
 _CURLY_QUOTES = frozenset("\u2018\u2019\u201c\u201d\u201e\u00b4")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 @dataclass(frozen=True)
 class StatementText:
@@ -61,12 +63,27 @@ def is_plain_name(word: str) -> bool:
     return _PLAIN.match(word) is not None and word.upper() not in RESERVED
 
 
+def check_characters(text: str) -> None:
+    """Refuse text that has no UTF-8 form, as Python makes it of bytes. Raises: ParseFailedError."""
+    half = None if text.isascii() else _SURROGATE.search(text)
+    if half is not None:
+        raise ParseFailedError(
+            f"Half a character (U+{ord(half[0]):04X}) is no text.",
+            summary=f"half a character, U+{ord(half[0]):04X}, is no text",
+            hint="the text was read as another encoding than it is written in",
+            text=text,
+            span=Span(*half.span()),
+        )
+
+
 def split_statements(text: str) -> list[StatementText]:
     """Cut a script at its semicolons, not at those in quotes or comments; the last one may be missing.
 
     Texts begin at their first token and end behind their last one; what is only comments is left out. Text that
-    is no token (an open quote, say) stays in its statement, for the parser to complain about.
+    is no token (an open quote, say) stays in its statement, for the parser to complain about. Raises:
+    ParseFailedError where a text holds half a character, which nobody can type.
     """
+    check_characters(text)
     found: list[StatementText] = []
     start: int | None = None
     end = position = 0

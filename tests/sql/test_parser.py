@@ -298,3 +298,11 @@ def test_zeros_in_front_of_a_number_do_not_count() -> None:
 def test_window_of_more_digits_than_any_number_is_refused() -> None:
     with pytest.raises(ParseFailedError, match="Invalid numeric literal"):
         parse_statement(f"SELECT a FROM s WINDOW SESSION ({'9' * 5000} DAYS) GROUP BY a")
+
+
+def test_half_a_character_is_refused_in_its_place() -> None:
+    with pytest.raises(ParseFailedError) as raised:
+        parse_statement("SELECT 'a \udcd3' FROM S;")
+    rendered = raised.value.render()
+    assert rendered.startswith("error: half a character, U+DCD3, is no text\n  1 | SELECT 'a \ufffd' FROM S;\n")
+    assert rendered.encode()
