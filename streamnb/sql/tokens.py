@@ -164,10 +164,10 @@ def _substituted(
     content = value[1:-1].replace(quote * 2, quote)
     if variables:
         content = _VARIABLE.sub(lambda m: variables.get(m[1], m[0]), content)
-    if kind != "TEXT" and "\x00" in content:
-        raise ParseFailedError(
-            "A name cannot hold a NUL character.", summary="a name holds a NUL character", text=text, span=span
-        )
+    if kind != "TEXT" and (not content or "\x00" in content):
+        what = "holds a NUL character" if content else "is empty"
+        hint = None if content or quote != '"' else "texts stand in single quotes: ''"
+        raise ParseFailedError(f"A name {what}.", summary=f"a name {what}", hint=hint, text=text, span=span)
     yield _token("TEXT" if kind == "TEXT" else "QUOTED_NAME", content, span.start, span.end)
 
 

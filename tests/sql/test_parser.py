@@ -283,8 +283,10 @@ def test_nothing_is_accepted_behind_an_error() -> None:
         ("DECIMAL '1E999999999'", "Invalid numeric literal"),
         ("DECIMAL 'NaN'", "Invalid numeric literal"),
         ("`a\x00`", "NUL character"),
+        ("``", "name is empty"),
+        ('""', "name is empty"),
     ],
-    ids=["digits", "digits behind a sign", "exponent", "not a number", "NUL"],
+    ids=["digits", "digits behind a sign", "exponent", "not a number", "NUL", "empty name", "empty name in quotes"],
 )
 def test_expression_beyond_all_bounds_is_refused(text: str, message: str) -> None:
     with pytest.raises(ParseFailedError, match=message):
