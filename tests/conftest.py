@@ -6,9 +6,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from streamnb.functions.registry import default_registry
 from tests.kafka_broker import KafkaBroker, missing_tool
+
+settings.register_profile("ci", derandomize=True, print_blob=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")  # the same examples in every run; runs elsewhere look for new ones
 
 
 @pytest.fixture(scope="session")
