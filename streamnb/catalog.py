@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from streamnb.errors import KsqlStatementError, Span
 from streamnb.schema import Schema, SqlType
 
-__all__ = ["Catalog", "DataSource", "FormatSpec", "KeyWindow", "QueryInfo", "TimestampColumn", "closest"]
+__all__ = [
+    "Catalog",
+    "DataSource",
+    "FormatSpec",
+    "KeyWindow",
+    "QueryError",
+    "QueryInfo",
+    "TimestampColumn",
+    "closest",
+]
+
+ERRORS_MAX = 10
 
 
 @dataclass(frozen=True)
@@ -67,9 +78,24 @@ class DataSource:
         return self.kind == "TABLE"
 
 
+@dataclass(frozen=True)
+class QueryError:
+    """A failure of a query: when, what, and whose fault it is.
+
+    ``kind`` is USER (the statement or its data), SYSTEM (a broker, the disk) or UNKNOWN (not told by either).
+    """
+
+    time_ms: int
+    kind: str
+    message: str
+
+
 @dataclass
 class QueryInfo:
-    """A persistent query: what it reads, where it writes, and how it is."""
+    """A persistent query: what it reads, where it writes, and how it is.
+
+    ``state`` is RUNNING, RETRYING, ERROR or PAUSED; a terminated query is gone. ``errors`` are the last ones.
+    """
 
     id: str
     kind: str  # CSAS, CTAS or INSERT
@@ -77,7 +103,11 @@ class QueryInfo:
     sources: tuple[str, ...]
     statement: str
     state: str = "RUNNING"
-    errors: list[str] = field(default_factory=list)
+    errors: list[QueryError] = field(default_factory=list)
+
+    def note_error(self, error: QueryError) -> None:
+        """Remember an error, and forget the oldest of many."""
+        self.errors = [*self.errors[1 - ERRORS_MAX :], error]
 
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:

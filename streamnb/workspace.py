@@ -32,6 +32,7 @@ from streamnb.statements.describe import describe
 from streamnb.statements.explain import explain_statement
 from streamnb.statements.inserts import insert_values
 from streamnb.statements.journal import Entry, Journal, subject
+from streamnb.statements.metrics import METRICS
 from streamnb.statements.persistent import control_query, create_as, insert_select
 from streamnb.statements.pipeline import Pipeline, PipelineSnapshot
 from streamnb.statements.queries import pull, push
@@ -138,6 +139,8 @@ class Workspace:
                 statement = parse_statement(text, variables, scripts=self._beyond_ksqldb)
             except ParseFailedError as rejected:
                 return self._history(text, rejected)
+            if self._reads_metrics(statement):
+                return self._select(text)
             span = statement.at if statement.at != ast.NO_SPAN else statement.span
             return self._dispatch(statement, text.text.strip())
         except KsqlFunctionError as error:
@@ -152,6 +155,13 @@ class Workspace:
                 hint="compute a part of it in a stream of its own",
                 text=text.script or text.text,
             ) from None
+
+    def _reads_metrics(self, statement: ast.Statement) -> bool:
+        """Tell whether a SELECT that our grammar reads is about the metrics, which are no stream and no table."""
+        if not isinstance(statement, ast.Select) or statement.query.emit is not None:
+            return False
+        name = statement.query.source.name
+        return name.upper() == METRICS and self._beyond_ksqldb and self._pipeline.catalog.get(name) is None
 
     def sql(self, text: str) -> Rows:
         """Run one SELECT of DuckDB's over history: any topic (as ``topic."name"``), stream, table or processing log.

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
+from streamnb.catalog import QueryError
 from streamnb.clock import Clock
 from streamnb.duck import sql
 from streamnb.engine.checkpoint import Checkpoint
@@ -23,8 +24,7 @@ from streamnb.engine.commands import Commands
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.faults import describe_failure
 from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, write
-from streamnb.engine.running import Connector, PersistentQuery, QueryFailed
-from streamnb.engine.task import StepResult
+from streamnb.engine.running import Connector, PersistentQuery, QueryFailed, Stepped
 from streamnb.errors import LogError, StoreBrokenError, StoreError
 from streamnb.failpoints import failpoint
 from streamnb.log.embedded import EmbeddedLog
@@ -273,7 +273,7 @@ class Engine:
         now_ms = self.clock.now_ms()
         for connector in self.connectors.values():
             connector.before = connector.generator.position
-        results: list[tuple[PersistentQuery, StepResult, int]] = []
+        results: list[Stepped] = []
         failpoint("batch.planned")
         try:
             with self.store.transaction():  # 1
@@ -283,7 +283,7 @@ class Engine:
                     if query.runnable and query.backoff.due(now_ms):
                         results += self._step(query)
                 failpoint("batch.outbox_done")
-                entries = [e for _, r, _ in results for e in r.log]
+                entries = [e for s in results for e in s.result.log]
                 if entries:  # 4
                     write(self.store, self.log, entries, now_ms)
                 failpoint("batch.log_done")
@@ -297,19 +297,16 @@ class Engine:
                 connector.generator.rewind(connector.before)
             raise
         self.epoch += worked
-        for query, result, written in results:  # 6
-            query.task.accept(result)
-            query.rows_in += result.count
-            query.rows_out += written
-            query.note_success(self.settings.rows_max)
+        for stepped in results:  # 6
+            stepped.settle(now_ms, self.settings.rows_max)
         if worked:
             self._announce()
-        more = any(r.more for _, r, _ in results) or self._feeds_back(results, logged=bool(entries))
-        return emitted + sum(r.count for _, r, _ in results), more
+        more = any(s.result.more for s in results) or self._feeds_back(results, logged=bool(entries))
+        return emitted + sum(s.result.count for s in results), more
 
-    def _feeds_back(self, results: Sequence[tuple[PersistentQuery, StepResult, int]], *, logged: bool) -> bool:
+    def _feeds_back(self, results: Sequence[Stepped], *, logged: bool) -> bool:
         """Tell whether a query wrote to a topic that one before it reads, which has run already."""
-        written = {query.info.id for query, _, count in results if count}
+        written = {s.query.info.id for s in results if s.written}
         topics = {PROCESSING_LOG_TOPIC} if logged else set()
         for query in reversed(self.queries.values()):
             if query.info.id in written:
@@ -333,8 +330,9 @@ class Engine:
             count += records.num_rows
         return count
 
-    def _step(self, query: PersistentQuery) -> list[tuple[PersistentQuery, StepResult, int]]:
+    def _step(self, query: PersistentQuery) -> list[Stepped]:
         rows_max = query.rows_max or self.settings.rows_max
+        started_s = time.perf_counter()
         before = query.task.place
         try:
             result = query.task.step(self.store, rows_max)
@@ -347,7 +345,7 @@ class Engine:
         except Exception as error:
             raise QueryFailed(query, error, rows_max) from error
         self.checkpoint.save_place(query.info.id, result.place, before, self.epoch + 1)
-        return [(query, result, written)]
+        return [Stepped(query, result, written, (time.perf_counter() - started_s) * 1000)]
 
     def rewind(self) -> None:
         """Take back in memory what a failed transaction had appended."""
@@ -368,7 +366,7 @@ class Engine:
         for query in self.queries.values():
             if query.runnable:
                 query.info.state = "ERROR"
-                query.info.errors = [*query.info.errors[-9:], reason]
+                query.info.note_error(QueryError(self.clock.now_ms(), "SYSTEM", reason))
 
     def _note_failure(self, failed: QueryFailed) -> None:
         """Decide how a failed query goes on; one that has stopped says so in the processing log."""

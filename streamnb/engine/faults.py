@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from streamnb.errors import LogError, StreamnbError
+from streamnb.errors import LogError, StoreError, StreamnbError
 from streamnb.store import DatabaseError
 
 if TYPE_CHECKING:
     from streamnb.engine.task import QueryTask
 
-__all__ = ["Backoff", "describe_failure", "is_user_error"]
+__all__ = ["Backoff", "describe_failure", "error_kind", "is_user_error"]
 
 _FIRST_MS = 1_000
 _MOST_MS = 60_000
@@ -36,6 +36,13 @@ class Backoff:
 def is_user_error(error: Exception) -> bool:
     """Tell whether trying again cannot help: the statement or the data is at fault, not the system."""
     return isinstance(error, StreamnbError | DatabaseError) and not isinstance(error, LogError)
+
+
+def error_kind(error: Exception) -> str:
+    """Tell whose fault an error is, in ksqlDB's words: USER, SYSTEM, or UNKNOWN."""
+    if isinstance(error, LogError | StoreError):
+        return "SYSTEM"
+    return "USER" if is_user_error(error) else "UNKNOWN"
 
 
 def describe_failure(error: Exception, task: QueryTask) -> str:

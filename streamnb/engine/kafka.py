@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from streamnb.catalog import QueryError
 from streamnb.duck import Sql, ident, sql
 from streamnb.engine.engine import Engine
 from streamnb.engine.outbox import Outbox
@@ -35,7 +36,6 @@ GATHER_SECONDS_MAX = 0.05
 SWITCH_SECONDS = 0.0001
 """How long a thread may keep the interpreter while others wait: a tick returns to it some thirty times."""
 PRODUCTION_ERROR = 2
-ERRORS_SHOWN = 10
 
 
 class KafkaTopicReader:
@@ -90,6 +90,14 @@ class KafkaTopicReader:
     def committed(self, positions: Mapping[int, int]) -> None:
         if self._reader is not None:
             self._reader.settle(self.topic, positions)
+
+    def lag(self, store: Store, positions: Mapping[int, int]) -> int | None:
+        states = {} if self._reader is None else self._reader.states(self.topic)
+        found = [states[part] for part in positions if part in states]
+        unfetched = [state.lag for state in found]
+        if len(found) < len(positions) or None in unfetched:
+            return None
+        return sum(n or 0 for n in unfetched) + sum(state.rows for state in found)
 
     def close(self) -> None:
         if self._reader is not None:
@@ -153,11 +161,12 @@ class KafkaOutside:
                 for row, value in zip(refused, values, strict=True)
             ]
             write(engine.store, engine.log, entries, engine.clock.now_ms())
-        for entry in entries[-ERRORS_SHOWN:]:
+        for entry in entries:
             query = engine.queries.get(entry.query_id)
             if query is not None:
+                query.meter.logged_errors += 1
                 message = f"Kafka refuses an output record of topic {entry.topic}: {entry.message}"
-                query.info.errors = [*query.info.errors[1 - ERRORS_SHOWN :], message]
+                query.info.note_error(QueryError(engine.clock.now_ms(), "USER", message))
         self._publisher.skip([row.seq for row in refused])
         engine.appended()
 

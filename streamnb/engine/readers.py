@@ -63,6 +63,10 @@ class TopicReader(Protocol):
         """Take note that everything before these offsets has been applied for good."""
         ...
 
+    def lag(self, store: Store, positions: Mapping[int, int]) -> int | None:
+        """Count the records behind these positions that are known to wait; None while that is not known."""
+        ...
+
     def close(self) -> None:
         """Stop reading."""
         ...
@@ -96,6 +100,10 @@ class EmbeddedReader:
 
     def committed(self, positions: Mapping[int, int]) -> None:
         """Nothing to forget: the log keeps its records."""
+
+    def lag(self, store: Store, positions: Mapping[int, int]) -> int:
+        ends = EmbeddedLog(store, create=False).ends(self.topic)
+        return sum(max(0, next_ - max(first, positions.get(part, first))) for part, (first, next_) in ends.items())
 
     def close(self) -> None:
         """Nothing to stop."""

@@ -7,13 +7,14 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from streamnb.catalog import QueryInfo
-from streamnb.engine.faults import Backoff, is_user_error
+from streamnb.catalog import QueryError, QueryInfo
+from streamnb.engine.faults import Backoff, error_kind, is_user_error
+from streamnb.engine.metrics import Meter
 from streamnb.engine.sink import Sink, Topics
-from streamnb.engine.task import QueryTask
+from streamnb.engine.task import QueryTask, StepResult
 from streamnb.errors import LogError
 
-__all__ = ["Connector", "Generator", "PersistentQuery", "QueryFailed"]
+__all__ = ["Connector", "Generator", "PersistentQuery", "QueryFailed", "Stepped"]
 
 TRIES_MAX = 5
 
@@ -25,15 +26,19 @@ class PersistentQuery:
     info: QueryInfo
     task: QueryTask
     sink: Sink
-    rows_in: int = 0
-    rows_out: int = 0
     rows_max: int | None = None
+    meter: Meter = field(default_factory=Meter)
     backoff: Backoff = field(default_factory=Backoff)
 
     @property
     def runnable(self) -> bool:
         """Tell whether the query takes part in ticks."""
         return self.info.state in ("RUNNING", "RETRYING")
+
+    @property
+    def next_try_ms(self) -> int | None:
+        """Tell when a failed query is tried again; None when it is not, or at once."""
+        return self.backoff.not_before_ms if self.info.state == "RETRYING" and self.backoff.tries else None
 
     def resume(self) -> None:
         """Let a query that was paused, has failed or waits for its next try go on at once."""
@@ -54,7 +59,8 @@ class PersistentQuery:
         A topic that cannot be reached is waited for, for ever. Anything else is tried with ever smaller batches; a
         batch of one record that fails stops the query, at once or, where trying again may help, after some tries.
         """
-        self.info.errors = [*self.info.errors[-9:], message]
+        self.meter.failures += 1
+        self.info.note_error(QueryError(now_ms, error_kind(error), message))
         self.info.state = "RETRYING"
         if isinstance(error, LogError):
             self.backoff = self.backoff.next(now_ms)
@@ -65,6 +71,23 @@ class PersistentQuery:
         else:
             self.backoff = self.backoff.next(now_ms)
             self.info.state = "RETRYING" if self.backoff.tries < TRIES_MAX else "ERROR"
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """What a query did in a tick: the result of its step, how many records it wrote, and how long that took."""
+
+    query: PersistentQuery
+    result: StepResult
+    written: int
+    batch_ms: float
+
+    def settle(self, now_ms: int, rows_max: int) -> None:
+        """Move the query on: the tick was committed."""
+        query, result = self.query, self.result
+        query.task.accept(result)
+        query.meter.note_batch(now_ms, result.count, self.written, len(result.log), self.batch_ms)
+        query.note_success(rows_max)
 
 
 class Generator(Protocol):

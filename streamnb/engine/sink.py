@@ -101,6 +101,11 @@ class Sink:
         self.table = materialized(query_id, program.shape) if source.is_table else None
         self._view = program.view
 
+    @property
+    def stored(self) -> tuple[StateTable, ...]:
+        """The table of current rows, unless it is a view of the query's state."""
+        return () if self.table is None or self._view is not None else (self.table,)
+
     def create(self, store: Store, before: Sink | None = None) -> None:
         """Create the table's current rows unless they are there; as a view of the state, where that has them.
 

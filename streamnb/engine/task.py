@@ -100,7 +100,7 @@ class QueryTask:
             return ()
         entries = rejected_entries(self.query_id, taken.rejected)
         if taken.count and store.rows(sql("SELECT count(*) FROM {}", ERRORS))[0][0]:
-            entries += self._record_errors(store)
+            entries += self._logged_errors(store)
             store.execute(sql("DELETE FROM {}", ERRORS))
         left_out = {"a valid timestamp": taken.untimed, "the key of their table": taken.keyless}
         for lacking, count in left_out.items():
@@ -109,7 +109,7 @@ class QueryTask:
                 entries.append(LogEntry(self.query_id, 1, self.readers[0].topic, None, None, message))
         return entries
 
-    def _record_errors(self, store: Store) -> list[LogEntry]:
+    def _logged_errors(self, store: Store) -> list[LogEntry]:
         """Read the errors of operators, and find the records they are about by their places in the order."""
         places = [
             sql("SELECT seq, {} AS input, part, off FROM {}", lit(i.position), i.batch) for i in self.program.inputs
@@ -152,6 +152,19 @@ class QueryTask:
             program.output,
             keys,
         )
+
+    def lag(self, store: Store) -> int | None:
+        """Count the records that are known to wait for the query; None while that is not known."""
+        place = self.place
+        if place is None:
+            return None
+        counts = [reader.lag(store, place.positions[i]) for i, reader in enumerate(self.readers)]
+        return None if None in counts else sum(n or 0 for n in counts)
+
+    @property
+    def stream_time_ms(self) -> int | None:
+        """Tell the highest event time seen; None before the first record."""
+        return None if self.place is None else max(self.place.running.values(), default=None)
 
     def late_count(self, store: Store) -> int:
         """Count the records dropped as late so far."""

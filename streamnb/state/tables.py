@@ -9,9 +9,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamnb.duck import Sql, ident, join, sql
+from streamnb.duck import Sql, ident, join, lit, sql
 
 __all__ = ["StateTable"]
+
+
+_SAMPLE_ROWS = 1000
+_WIDTHS = {
+    "BOOLEAN": 1,
+    "INTEGER": 4,
+    "DATE": 4,
+    "BIGINT": 8,
+    "UBIGINT": 8,
+    "DOUBLE": 8,
+    "TIME": 8,
+    "TIMESTAMP": 8,
+    "HUGEINT": 16,
+}
+_VARIABLE_BYTES = 16  # what DuckDB keeps of any text besides its characters
+
+
+def _bytes(column: Sql, type_: Sql) -> Sql:
+    """Write how many bytes a value of a column takes."""
+    width = _WIDTHS.get(type_)
+    if width is not None:
+        return lit(width)
+    return sql("coalesce(strlen({}::VARCHAR), 0) + {}", column, lit(_VARIABLE_BYTES))
 
 
 @dataclass(frozen=True)
@@ -41,6 +64,20 @@ class StateTable:
             " WHERE h.column_type <> w.column_type",
             self.name,
             wanted,
+        )
+
+    def size(self) -> Sql:
+        """Ask for the number of rows, and for the bytes of their values, judged by some of them.
+
+        DuckDB itself tells only of blocks, of which a table that was not folded into the file yet has none.
+        """
+        bytes_ = join(" + ", [_bytes(ident(name), type_) for name, type_ in self.columns] or [sql("0")])
+        sample = sql("(SELECT * FROM {} LIMIT {})", self.name, lit(_SAMPLE_ROWS))
+        return sql(
+            "SELECT n, coalesce(round(n * (SELECT avg({}) FROM {})), 0)::BIGINT FROM (SELECT count(*) AS n FROM {})",
+            bytes_,
+            sample,
+            self.name,
         )
 
     def drop(self) -> Sql:

@@ -14,8 +14,9 @@ from streamnb.plan.elsewhere import function_advice
 from streamnb.results import Rows
 from streamnb.schema import Array
 from streamnb.sql import ast
+from streamnb.statements.metrics import QueryMetrics, query_metrics
 from streamnb.statements.pipeline import Pipeline
-from streamnb.statements.show import late_records, list_sources, problem_of, show_rows
+from streamnb.statements.show import error_line, list_sources, problem_of, show_rows
 
 __all__ = ["describe"]
 
@@ -73,17 +74,36 @@ def _describe_extended(pipeline: Pipeline, source: DataSource, text: str) -> Row
         ("Queries that read from it", ", ".join(q.id for q in queries if source.name in q.sources)),
         ("Queries that write into it", ", ".join(q.id for q in queries if q.sink == source.name)),
     ]
-    query = pipeline.engine.queries.get(source.query_id or "")
-    if query is not None:
-        rows += [
-            ("Status", query.info.state),
-            ("Problem", problem_of(pipeline, query)),
-            ("Records read", str(query.rows_in)),
-            ("Records written", str(query.rows_out)),
-            ("Late records dropped", str(late_records(pipeline, query))),
-            ("Last error", query.info.errors[-1] if query.info.errors else ""),
-        ]
+    found = query_metrics(pipeline, source.query_id, with_state=True) if source.query_id else []
+    rows += _metrics(found[0]) if found else [("Status", "TERMINATED")] if source.query_id else []
     return show_rows(text, source.name, ["Property", "Value"], list(rows))
+
+
+def _metrics(m: QueryMetrics) -> list[tuple[str, str]]:
+    """Tell how the query is that maintains a source, and what it has done."""
+    told = [
+        ("Status", m.state),
+        ("Problem", problem_of(m)),
+        ("Records read", str(m.records_in)),
+        ("Records written", str(m.records_out)),
+        ("Records/s read", f"{m.records_in_per_s:.1f}"),
+        ("Records/s written", f"{m.records_out_per_s:.1f}"),
+        ("Lag", "not known yet" if m.lag_records is None else f"{m.lag_records} records"),
+        ("Stream time", "" if m.stream_time is None else m.stream_time.isoformat(" ", "milliseconds")),
+        ("Late records dropped", str(m.late_records)),
+        ("Logged errors", str(m.logged_errors)),
+        ("State", f"{m.state_rows or 0} rows, about {m.state_bytes_estimated or 0} bytes"),
+        ("Batches", f"{m.batches}{_batch_times(m)}"),
+        ("Last error", error_line(m.errors[-1]) if m.errors else ""),
+    ]
+    return told + [("Earlier error", error_line(e)) for e in reversed(m.errors[:-1])]
+
+
+def _batch_times(m: QueryMetrics) -> str:
+    if m.batch_ms_last is None:
+        return ""
+    mean = "" if m.batch_ms_mean is None else f", mean of the last 10 s {m.batch_ms_mean:.1f}"
+    return f"; ms each: last {m.batch_ms_last:.1f}{mean}, max {m.batch_ms_max:.1f}"
 
 
 def _describe_function(pipeline: Pipeline, name: str, text: str) -> Rows:

@@ -1,5 +1,6 @@
-"""SELECT over history: any DuckDB SELECT over topics, streams, tables and the processing log, beside the stream SQL.
+"""SELECT over history: any DuckDB SELECT over what a pipeline holds, beside the stream SQL.
 
+Topics, streams, tables, the processing log and the metrics of queries are relations for it.
 What our grammar accepts is ours; a SELECT that it rejects comes here, as does what is given to ``Workspace.sql``. It
 runs on a cursor of its own, in one transaction, so that all relations are seen as of the same tick.
 """
@@ -40,6 +41,7 @@ from streamnb.statements.history_relations import (
     source_relation,
     topic_relation,
 )
+from streamnb.statements.metrics import METRICS, METRICS_COLUMNS, metrics_relation
 from streamnb.statements.pipeline import Pipeline
 from streamnb.store import DatabaseError, Store
 
@@ -80,6 +82,7 @@ class _Sources:
         self._pipeline = pipeline
         self.found: dict[str, DataSource] = {}
         self.topics: dict[str, str] = {}
+        self.metrics: str | None = None
 
     def resolve(self, table: exp.Table, span: Span | None) -> str:
         """Find what a table of the query stands for. Raises: KsqlStatementError when there is no such thing."""
@@ -98,6 +101,9 @@ class _Sources:
         if source is None and not table.this.quoted:
             alike = [s for s in catalog if s.name.upper() == table.name]
             source = alike[0] if len(alike) == 1 else None
+        if source is None and table.name.upper() == METRICS:
+            self.metrics = f"{prefix}{METRICS}"
+            return self.metrics
         if source is None:
             source = catalog.source(table.name, span)
         name = f"{prefix}{source.name}"
@@ -125,6 +131,7 @@ class _Sources:
         """List the columns of all relations, for hints."""
         names = [c for s in self.found.values() for c, _, _ in columns_of(s)]
         names += [c for _ in self.topics for c, _ in TOPIC_COLUMNS]
+        names += [c for c, _ in METRICS_COLUMNS if self.metrics is not None]
         return list(dict.fromkeys(names))
 
 
@@ -157,6 +164,8 @@ def _create_relations(pipeline: Pipeline, store: Store, sources: _Sources, query
     pseudo = [c for c in PSEUDO_COLUMNS if query.mentions(c)]
     for name, topic in sources.topics.items():
         topic_relation(pipeline, store, topic, name)
+    if sources.metrics is not None:
+        metrics_relation(pipeline, store, sources.metrics)
     return sum(source_relation(pipeline, store, source, name, pseudo) for name, source in sources.found.items())
 
 

@@ -57,7 +57,7 @@ def create_as(
         cleanup=settings.cleanup(),
     )
     if stored is not None and stored.status == "TERMINATED":
-        pipeline.catalog.put(replace(sink, partitions=topic.partitions))
+        pipeline.catalog.put(replace(sink, partitions=topic.partitions, query_id=id_))
         return f"Query {id_} stays terminated", id_
     if old is not None:
         _stop_for(pipeline, old, statement.query, planned.query)

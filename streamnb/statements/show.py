@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from streamnb.catalog import DataSource
+from streamnb.catalog import DataSource, QueryError
 from streamnb.config import SETTINGS
-from streamnb.engine.engine import PersistentQuery
 from streamnb.functions.aggregate import aggregate_functions
 from streamnb.log.base import TopicInfo
 from streamnb.results import Rows
-from streamnb.schema import BIGINT, INTEGER, STRING, SqlType
+from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING, TIMESTAMP, SqlType
 from streamnb.sql import ast
+from streamnb.statements.metrics import QueryMetrics, query_metrics, utc
 from streamnb.statements.pipeline import Pipeline
-from streamnb.statements.waiting import waiting_queries
 
-__all__ = ["late_records", "list_sources", "problem_of", "show", "show_rows"]
-
+__all__ = ["error_line", "list_sources", "problem_of", "show", "show_rows"]
 
 Heading = str | tuple[str, SqlType]
 
@@ -100,34 +98,85 @@ def _details(pipeline: Pipeline, source: DataSource) -> tuple[Any, ...]:
     )
 
 
+_QUERY: tuple[Heading, ...] = (
+    "Query ID",
+    "Query Type",
+    "Status",
+    "Sink",
+    ("Rows in", BIGINT),
+    ("Rows out", BIGINT),
+    ("Rows/s in", DOUBLE),
+    ("Lag", BIGINT),
+    "Problem",
+    "Statement",
+)
+_QUERY_EXTENDED: tuple[Heading, ...] = (
+    "Sources",
+    "Sink topic",
+    ("Late records dropped", BIGINT),
+    ("Logged errors", BIGINT),
+    ("Rows/s out", DOUBLE),
+    ("Stream time", TIMESTAMP),
+    ("State rows", BIGINT),
+    ("State bytes, estimated", BIGINT),
+    ("Batches", BIGINT),
+    ("Batch ms, last", DOUBLE),
+    ("Batch ms, mean of 10 s", DOUBLE),
+    ("Batch ms, max", DOUBLE),
+    "Error kind",
+    ("Next try", TIMESTAMP),
+    "Errors",
+)
+
+
 def _queries(pipeline: Pipeline, extended: bool, text: str) -> Rows:
-    headings: list[Heading] = ["Query ID", "Query Type", "Status", "Sink", ("Rows in", BIGINT), ("Rows out", BIGINT)]
-    headings += ["Problem", "Statement"]
-    rows: list[tuple[Any, ...]] = []
-    for id_, info in pipeline.catalog.queries.items():
-        query = pipeline.engine.queries[id_]
-        problem = problem_of(pipeline, query)
-        rows.append((id_, info.kind, info.state, info.sink, query.rows_in, query.rows_out, problem, info.statement))
-        if extended:
-            rows[-1] += (", ".join(info.sources), query.sink.source.topic, late_records(pipeline, query))
-    for id_, kind, sink, waiting in waiting_queries(pipeline):
-        row: tuple[Any, ...] = (id_, kind, "ERROR", sink, 0, 0, waiting.problem, waiting.entry.text)
-        rows.append((*row, "", "", 0) if extended else row)
+    statements = {w.entry.query_id: w.entry.text for w in pipeline.waiting.values()}
+    statements |= {id_: info.statement for id_, info in pipeline.catalog.queries.items()}
+    found = query_metrics(pipeline, with_state=extended)
+    rows = [(*_query(m), statements.get(m.query_id, "")) for m in found]
     if extended:
-        headings += ["Sources", "Sink topic", ("Late records dropped", BIGINT)]
-    return show_rows(text, "Queries", headings, rows)
+        rows = [(*row, *_query_details(pipeline, m)) for row, m in zip(rows, found, strict=True)]
+    return show_rows(text, "Queries", [*_QUERY, *_QUERY_EXTENDED] if extended else _QUERY, rows)
 
 
-def late_records(pipeline: Pipeline, query: PersistentQuery) -> int:
-    """Count the records that a query dropped as late."""
-    return pipeline.engine.call(lambda: query.task.late_count(pipeline.store))
+def _query(m: QueryMetrics) -> tuple[Any, ...]:
+    counts = (m.records_in, m.records_out, m.records_in_per_s, m.lag_records)
+    return (m.query_id, m.query_type, m.state, m.sink, *counts, problem_of(m))
 
 
-def problem_of(pipeline: Pipeline, query: PersistentQuery) -> str:
-    """Tell why a query does not run, or why its output does not get out."""
-    if query.info.state in ("RETRYING", "ERROR") and query.info.errors:
-        return query.info.errors[-1]
-    return pipeline.outside.problem() or ""
+def _query_details(pipeline: Pipeline, m: QueryMetrics) -> tuple[Any, ...]:
+    info = pipeline.catalog.queries.get(m.query_id)
+    sink = pipeline.catalog.get(m.sink)
+    return (
+        ", ".join(info.sources) if info is not None else "",
+        sink.topic if sink is not None else "",
+        m.late_records,
+        m.logged_errors,
+        m.records_out_per_s,
+        m.stream_time,
+        m.state_rows,
+        m.state_bytes_estimated,
+        m.batches,
+        m.batch_ms_last,
+        m.batch_ms_mean,
+        m.batch_ms_max,
+        m.error_kind,
+        m.next_try,
+        "\n".join(map(error_line, m.errors)),
+    )
+
+
+def error_line(error: QueryError) -> str:
+    """Write an error in one line: when, whose fault, what."""
+    at = utc(error.time_ms)
+    return f"{at.isoformat(' ', 'milliseconds') if at is not None else error.time_ms}  {error.kind}  {error.message}"
+
+
+def problem_of(metrics: QueryMetrics) -> str:
+    """Tell why a query does not run and when it is tried again, or why its output does not get out."""
+    if metrics.next_try is None or metrics.problem is None:
+        return metrics.problem or ""
+    return f"{metrics.problem}; next try at {metrics.next_try.isoformat(' ', 'seconds')}"
 
 
 def _functions(pipeline: Pipeline, text: str) -> Rows:

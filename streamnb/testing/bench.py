@@ -82,6 +82,9 @@ class _FedReader:
     def committed(self, positions: Mapping[int, int]) -> None:
         """Nothing to forget."""
 
+    def lag(self, store: Store, positions: Mapping[int, int]) -> int | None:
+        return None
+
     def close(self) -> None:
         """Nothing to stop."""
 

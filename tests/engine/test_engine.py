@@ -91,7 +91,7 @@ def test_a_query_that_keeps_failing_ends_in_error_and_its_errors_are_named(monke
             clock.advance(60_000)
         info = nb.pipeline.catalog.queries["CTAS_COUNTS_1"]
         assert info.state == "ERROR"
-        assert "disk trouble (reading from topic POOR, partition 0, offset 0)" in info.errors[-1]
+        assert "disk trouble (reading from topic POOR, partition 0, offset 0)" in info.errors[-1].message
         assert failing.sizes[:2] == [100_000, 6250] and min(failing.sizes) == 1
         assert len(info.errors) <= 10
         assert len(records(nb, "COPY")) == 2
@@ -107,7 +107,7 @@ def test_an_error_of_the_user_is_not_tried_again() -> None:
         run(nb)
         info = nb.pipeline.catalog.queries["CTAS_T_0"]
         assert info.state == "ERROR"
-        assert "topic ratings, partition 0, offset 1" in info.errors[-1]
+        assert "topic ratings, partition 0, offset 1" in info.errors[-1].message
         assert rows(nb, "SELECT * FROM T;") == [("web", 6)]
         assert len(records(nb, "COPY")) == 4
 

@@ -120,12 +120,12 @@ def test_missing_sink_topic_is_named_and_output_goes_on_when_it_is_back(open_: O
     log.delete_topic(f"{service}-out")
     insert(nb, "b")
     told = f"Topic '{service}-out' does not exist"
-    eventually(lambda: table(nb, "SHOW QUERIES;")[0][6], lambda found: found == told)
+    eventually(lambda: table(nb, "SHOW QUERIES;")[0][8], lambda found: found == told)
     assert dict(table(nb, "DESCRIBE padded EXTENDED;"))["Problem"] == told
     log.create_topic(f"{service}-out", 2)
     assert outside(nb).flush(20), outside(nb).problem()
     eventually(lambda: printed(nb, f"{service}-out"), lambda found: found == ["b"])
-    eventually(lambda: table(nb, "SHOW QUERIES;")[0][6], lambda found: found == "")
+    eventually(lambda: table(nb, "SHOW QUERIES;")[0][8], lambda found: found == "")
 
 
 def test_print_shows_the_newest_records_of_all_partitions(open_: Open, service: str) -> None:

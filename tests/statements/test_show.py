@@ -56,7 +56,7 @@ def test_show_extended_tells_who_uses_a_source_and_its_topic() -> None:
         assert topics["KEPT"][0] is None
         assert topics["POOR"] == (1000, "compact,delete", 1, "POOR", "")
         assert topics["ratings"][2:] == (1, "RATINGS", "CSAS_KEPT_0, CSAS_POOR_1")
-        assert rows(nb, "SHOW QUERIES EXTENDED;")[1][8:] == ("RATINGS", "POOR", 0)
+        assert rows(nb, "SHOW QUERIES EXTENDED;")[1][10:13] == ("RATINGS", "POOR", 0)
 
 
 def test_explain_of_a_source_leads_to_the_query_that_writes_it() -> None:

@@ -63,7 +63,7 @@ def test_query_whose_function_is_missing_is_shown_as_an_error_with_a_hint(url: s
             ("CTAS_C_1", "CTAS", "ERROR", "C"),
             ("CTAS_T_2", "CTAS", "ERROR", "T"),
         ]
-        assert rows(opened, "SHOW QUERIES;")[0][6:] == (PROBLEM, TWICE.rstrip(";"))
+        assert rows(opened, "SHOW QUERIES;")[0][8:] == (PROBLEM, TWICE.rstrip(";"))
         assert opened.problems[0] == f"{TWICE.rstrip(';')}: {PROBLEM}"
         with pytest.raises(StreamnbError) as caught:
             opened("SELECT * FROM D;")
@@ -107,7 +107,7 @@ def test_other_statements_and_openings_do_not_lose_what_waits(url: str) -> None:
 def test_function_with_another_state_leaves_the_query_waiting(url: str) -> None:
     register_total("INT")
     with workspace(url) as opened:
-        assert "The state of query CTAS_T_2 has other types" in rows(opened, "SHOW QUERIES;")[2][6]
+        assert "The state of query CTAS_T_2 has other types" in rows(opened, "SHOW QUERIES;")[2][8]
         register_total()
         assert states(opened)[0] == ("CTAS_T_2", "CTAS", "RUNNING", "T")
 
