@@ -70,7 +70,7 @@ def _plan_call(call: ast.Call, relation: Relation, env: Env) -> AggregateCall:
             error.message, summary=error.summary, hint=error.hint, span=error.span or call.span
         ) from error
     columns: list[Typed] = [coerce(t, p) for t, p in zip(typed, aggregate.param_types, strict=False)]
-    return AggregateCall(aggregate, tuple(columns))
+    return AggregateCall(aggregate, tuple(columns), call.span)
 
 
 def _shown(expression: ast.Expression) -> str:

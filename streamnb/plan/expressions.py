@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import decimal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from streamnb import schema as s
@@ -77,11 +78,12 @@ class Typer:
     def type(self, expression: ast.Expression) -> Typed:
         """Type one expression."""
         try:
-            return _RULES[type(expression)](self, expression)
+            typed = _RULES[type(expression)](self, expression)
         except KsqlError as error:
             if error.span is None and expression.span != ast.NO_SPAN:
                 error.span = expression.span
             raise
+        return typed if expression.span == ast.NO_SPAN else replace(typed, span=expression.span)
 
     def text(self, expression: ast.Expression) -> str:
         """Write an expression for a message."""

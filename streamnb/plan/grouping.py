@@ -298,7 +298,10 @@ def _project(
     """Plan the select list over the aggregation's output."""
     scope = RelationScope(output, "SELECT")
     node = output.node
-    key_exprs: list[Typed] = [TypedColumn(column=f"k{i}", type=t, label=f"k{i}") for i, t in enumerate(node.keys)]
+    key_exprs: list[Typed] = [
+        TypedColumn(column=f"k{i}", type=t, label=e.label)
+        for i, (t, e) in enumerate(zip(node.keys, output.entries, strict=False))
+    ]
     if context.persistent:
         candidates = tuple((e,) for e in grouping.group)
         rule = KeyRule(candidates, "grouping expression", of_group=True, unqualified=not source.prefixed)

@@ -120,7 +120,7 @@ class _ChainPlanner:
         """Project a side to its key and to the columns that are named later; return those columns too."""
         kept = tuple(e for e in relation.entries if e.source and e.internal != UNUSED and self._is_named(e))
         node = relation.node
-        values: list[Typed] = [TypedColumn(column=e.internal, type=e.type, label=e.name) for e in kept]
+        values: list[Typed] = [TypedColumn(column=e.internal, type=e.type, label=f"{e.source}.{e.name}") for e in kept]
         keys: tuple[Typed, ...] = (key,)
         if keep_key:
             keys = tuple(

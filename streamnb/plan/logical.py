@@ -7,13 +7,15 @@ people see stand in the sink (persistent queries) or in ``QueryPlan.columns`` (p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from streamnb.catalog import DataSource
+from streamnb.errors import Span
 from streamnb.functions.aggregate import ResolvedAggregate
 from streamnb.functions.registry import Resolved
 from streamnb.plan.typed import Typed
 from streamnb.schema import Column, SqlType
+from streamnb.sql.ast import NO_SPAN
 
 __all__ = [
     "Aggregate",
@@ -75,10 +77,14 @@ class Project(PlanNode):
 
 @dataclass(frozen=True)
 class FlatMap(PlanNode):
-    """Zip the results of table functions and append them, a row each, to the input's value columns."""
+    """Zip the results of table functions and append them, a row each, to the input's value columns.
+
+    ``spans`` are where the calls were written.
+    """
 
     input: PlanNode
     calls: tuple[tuple[Resolved, tuple[Typed, ...]], ...]
+    spans: tuple[Span, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,11 @@ class WindowSpec:
 
 @dataclass(frozen=True)
 class AggregateCall:
-    """An aggregate function with its column arguments."""
+    """An aggregate function with its column arguments; ``span`` is where it was written."""
 
     aggregate: ResolvedAggregate
     args: tuple[Typed, ...]
+    span: Span = field(default=NO_SPAN, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

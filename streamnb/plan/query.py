@@ -187,10 +187,7 @@ def _key_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tu
     """Find what the result's key columns are, and the expressions that compute them."""
     if query.partition_by:
         return _partition_rule(query, relation, context)
-    exprs: list[Typed] = [
-        TypedColumn(column=f"k{i}", type=type_, label=refs[0].name)
-        for i, (type_, refs) in enumerate(zip(relation.node.keys, relation.keys, strict=True))
-    ]
+    exprs: list[Typed] = list(_key_columns(relation))
     noun = "join expression" if relation.prefixed else "key column"
     note = SYNTHETIC_KEY.format(relation.keys[0][0].name) if relation.synthetic_key else ""
     rule = KeyRule(
@@ -202,6 +199,14 @@ def _key_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tu
         foreign_of=relation.foreign_of,
     )
     return rule, exprs
+
+
+def _key_columns(relation: Relation) -> tuple[TypedColumn, ...]:
+    """List the key columns of a relation under the names they are known by."""
+    return tuple(
+        TypedColumn(column=f"k{i}", type=type_, label=format_expression(refs[0]) if relation.prefixed else refs[0].name)
+        for i, (type_, refs) in enumerate(zip(relation.node.keys, relation.keys, strict=True))
+    )
 
 
 def _partition_rule(query: ast.Query, relation: Relation, context: QueryContext) -> tuple[KeyRule, list[Typed]]:
@@ -236,7 +241,7 @@ def _transient(query: ast.Query, relation: Relation, items: Sequence[Item], cont
     columns = tuple(Column(i.name, _known(t)) for i, t in typed)
     if context.kind == "PULL":
         check_unique((), columns)
-    keys = tuple(TypedColumn(column=f"k{i}", type=type_, label=f"k{i}") for i, type_ in enumerate(node.keys))
+    keys = _key_columns(relation)
     project = Project(
         keys=node.keys,
         values=tuple(c.type for c in columns),

@@ -49,6 +49,7 @@ def plan_table_functions(query: ast.Query, relation: Relation, env: Env) -> tupl
         is_table=False,
         input=node,
         calls=tuple(resolved),
+        spans=tuple(call.span for call in calls),
     )
     source = relation.entries[0].source
     first = len(node.values)

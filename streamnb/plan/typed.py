@@ -9,10 +9,12 @@ from __future__ import annotations
 import datetime
 import decimal
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
+from streamnb.errors import Span
 from streamnb.schema import SqlType
+from streamnb.sql.ast import NO_SPAN
 
 if TYPE_CHECKING:
     from streamnb.functions.registry import Resolved
@@ -55,9 +57,13 @@ Constant = None | bool | int | float | decimal.Decimal | str | bytes | datetime.
 
 @dataclass(frozen=True)
 class Typed:
-    """Base of all typed expressions; ``type`` is None for the untyped NULL, and for lambdas and units."""
+    """Base of all typed expressions; ``type`` is None for the untyped NULL, and for lambdas and units.
+
+    ``span`` is where the expression was written, for EXPLAIN; it takes no part in comparison.
+    """
 
     type: SqlType | None
+    span: Span = field(default=NO_SPAN, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True)

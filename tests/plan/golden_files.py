@@ -12,7 +12,7 @@ from streamnb.errors import StreamnbError
 from streamnb.functions.registry import default_registry
 from streamnb.plan.clauses import QueryContext
 from streamnb.plan.env import Env
-from streamnb.plan.explain import explain
+from streamnb.plan.explain import Explanation
 from streamnb.plan.query import plan_query
 from streamnb.plan.sinks import plan_create_as, plan_insert_select
 from streamnb.plan.sources import plan_source
@@ -52,10 +52,12 @@ def _shown(text: str, catalog: Catalog, env: Env) -> list[str]:
         if isinstance(statement, ast.CreateAs):
             planned = plan_create_as(statement, catalog, env, text)
             catalog.put(planned.sink)
-            return explain(planned.query)
+            return Explanation(planned.query, statement.query, text, sink=planned.sink).lines()
         if isinstance(statement, ast.InsertInto):
-            return explain(plan_insert_select(statement, catalog, env).query)
+            inserted = plan_insert_select(statement, catalog, env)
+            return Explanation(inserted.query, statement.query, text, sink=inserted.sink).lines()
         assert isinstance(statement, ast.Select)
-        return explain(plan_query(statement.query, QueryContext(catalog, env, "PUSH", "GOLDEN")))
+        plan = plan_query(statement.query, QueryContext(catalog, env, "PUSH", "GOLDEN"))
+        return Explanation(plan, statement.query, text).lines()
     except StreamnbError as error:
         return error.at(text).render().split("\n")

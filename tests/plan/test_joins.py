@@ -9,7 +9,6 @@ import pytest
 from streamnb.catalog import Catalog, DataSource
 from streamnb.errors import KsqlError
 from streamnb.functions.registry import default_registry
-from streamnb.plan.explain import explain
 from streamnb.plan.expressions import Env
 from streamnb.plan.logical import Join, PlanNode, children
 from streamnb.plan.sinks import PersistentPlan, plan_create_as
@@ -150,16 +149,9 @@ def test_sides_carry_only_columns_that_are_named_above(catalog: Catalog) -> None
     planned = plan(
         catalog, "SELECT O.CUSTOMER, ITEM, NAME FROM ORDERS O LEFT JOIN CUSTOMERS C ON O.CUSTOMER = C.ID WHERE CITY > 3"
     )
-    assert explain(planned.query) == [
-        "result: `CUSTOMER` INTEGER, `ITEM` STRING, `NAME` STRING",
-        "project CUSTOMER, ITEM, NAME  (stream; key INTEGER; value STRING, STRING)",
-        "  filter (CITY > 3)  (stream; key INTEGER; value INTEGER, STRING, STRING, INTEGER)",
-        "    left join  (stream; key INTEGER; value INTEGER, STRING, STRING, INTEGER)",
-        "      project O.CUSTOMER, CUSTOMER, ITEM  (stream; key INTEGER; value INTEGER, STRING)",
-        "        scan ORDERS (topic t, JSON)  (stream; key BIGINT; value INTEGER, STRING, DOUBLE)",
-        "      project C.ID, NAME, CITY  (table; key INTEGER; value STRING, INTEGER)",
-        "        scan CUSTOMERS (topic t, JSON)  (table; key INTEGER; value STRING, INTEGER)",
-    ]
+    [join] = joins(planned.query.root)
+    sides = [[e.label for e in side.value_exprs if isinstance(e, TypedColumn)] for side in children(join)]  # type: ignore[attr-defined]
+    assert sides == [["O.CUSTOMER", "O.ITEM"], ["C.NAME", "C.CITY"]]
 
 
 def test_foreign_key_is_the_last_value_of_the_left_side(catalog: Catalog) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from streamnb.errors import KsqlError
 from streamnb.results import Rows
-from tests.pipelines import RECENT, put, rows, run, workspace
+from tests.pipelines import RECENT, USERS, put, rows, run, workspace
 
 
 def test_show_lists_streams_tables_topics_and_queries() -> None:
@@ -113,9 +115,48 @@ def test_explain_shows_the_plan_and_the_sql_of_a_batch() -> None:
         nb("CREATE STREAM POOR AS SELECT * FROM RATINGS WHERE STARS < 3;")
         for text in ("EXPLAIN CSAS_POOR_0;", "EXPLAIN SELECT ID FROM RATINGS WHERE STARS < 3 EMIT CHANGES;"):
             told = rows(nb, text)
-            assert any(part == "plan" and "filter (STARS < 3)" in line for part, line in told)
-            assert any(part.startswith("duckdb") and "SELECT" in line for part, line in told)
+            assert any(part == "plan" and "filter WHERE STARS < 3" in line for part, line in told)
+            assert any(part.startswith("sql of project1") and "SELECT" in line for part, line in told)
         assert list(nb.pipeline.engine.queries) == ["CSAS_POOR_0"]
+
+
+def test_explain_tells_for_each_operator_what_its_columns_are_and_its_sql() -> None:
+    with workspace(ratings=2) as nb:
+        nb(RECENT)
+        told = rows(nb, "EXPLAIN ctas_recent_0;")
+        names = {part: line for part, line in told if part.startswith("names in")}
+        assert names == {
+            "names in in0": "read stream RATINGS: k0 = ID, v0 = STARS, v1 = CHANNEL, ts = ROWTIME, part = ROWPARTITION,"
+            " off = ROWOFFSET",
+            "names in aggregate1": "aggregate COUNT(*) GROUP BY CHANNEL: k0 = CHANNEL, ws = WINDOWSTART,"
+            " we = WINDOWEND, v0 = COUNT(*)",
+        }
+        steps = [part for part, _ in told if part.startswith("sql of")]
+        assert steps and {part.split(",")[0] for part in steps} == {"sql of aggregate1"}
+        assert {"sql of aggregate1, if", "sql of aggregate1, then", "sql of aggregate1, else"} <= set(steps)
+        assert any('"state"."CTAS_RECENT_0:agg"' in line for _, line in told)
+
+
+def test_explain_shows_the_text_as_written_wherever_it_stands_in_its_script() -> None:
+    with workspace(ratings=1) as nb:
+        told = rows(nb, "SHOW STREAMS; /* and */ EXPLAIN\n SELECT ID FROM RATINGS\n  WHERE STARS>=3 EMIT CHANGES;")
+        assert ("plan", "└─ filter WHERE STARS>=3") in told
+        with pytest.raises(KsqlError) as refused:
+            nb("SHOW STREAMS; EXPLAIN SELECT STARZ FROM RATINGS EMIT CHANGES;")
+        assert refused.value.render().split("\n")[2] == "    | " + " " * 29 + "^^^^^"
+
+
+def test_explain_names_no_internal_column_in_the_plan() -> None:
+    with workspace(ratings=1) as nb:
+        nb(RECENT + USERS)
+        for text in (
+            "SELECT * FROM RATINGS EMIT CHANGES",
+            "SELECT * FROM RECENT EMIT CHANGES",
+            "SELECT R.ID, NAME FROM RATINGS R LEFT JOIN USERS U ON R.STARS = U.ID EMIT CHANGES",
+            "CREATE TABLE T AS SELECT ID, COUNT(*) AS N, COLLECT_LIST(CHANNEL) FROM RATINGS GROUP BY ID HAVING ID > 1",
+        ):
+            plan = "\n".join(line for part, line in rows(nb, f"EXPLAIN {text};") if part == "plan")
+            assert re.findall(r"#|\b[kv][0-9]\b", plan) == []
 
 
 def test_print_shows_records_in_order_of_time() -> None:

@@ -23,7 +23,7 @@ from streamnb.plan.logical import Aggregate, Filter, FlatMap, Join, PlanNode, Pr
 from streamnb.plan.typed import TypedColumn
 from streamnb.state.tables import StateTable
 
-__all__ = ["Input", "Program", "compile_plan"]
+__all__ = ["Input", "OperatorStep", "Program", "compile_plan"]
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,23 @@ class Input:
 
 
 @dataclass(frozen=True)
+class OperatorStep:
+    """The statements of one operator: its name in the names of tables, and the node it was compiled from."""
+
+    name: str
+    node: PlanNode
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
 class Program:
     """A compiled query: run ``statements`` once per micro-batch, after the inputs' batches are there.
 
     ``output`` names the batch they create, of shape ``shape``; ``tables`` is the state to be created beforehand;
     ``late`` holds a query for each operator that counts late records; ``changelog`` tells that several rows of one
     key may come out of a batch although only the last one was asked for; ``view`` reads the current rows of the table
-    it makes (columns k0.., [ws, we], ts, v0..) from the state, where the state has them.
+    it makes (columns k0.., [ws, we], ts, v0..) from the state, where the state has them. ``steps`` tells which
+    operators the statements are of, for EXPLAIN.
     """
 
     inputs: tuple[Input, ...]
@@ -54,6 +64,7 @@ class Program:
     changelog: bool = False
     probes: tuple[Probe, ...] = ()
     view: Sql | None = None
+    steps: tuple[OperatorStep, ...] = ()
 
 
 @dataclass
@@ -65,15 +76,17 @@ class _Compiler:
     tables: list[StateTable] = field(default_factory=list)
     late: list[Sql] = field(default_factory=list)
     probes: list[Probe] = field(default_factory=list)
-    steps: Counter[str] = field(default_factory=Counter)
+    numbers: Counter[str] = field(default_factory=Counter)
+    steps: list[OperatorStep] = field(default_factory=list)
     last: Stage | None = None  # the operator that was compiled last
 
     def step(self, name: str) -> str:
         """Number the operators of each kind: their tables have names of their own, whatever else a plan gains."""
-        self.steps[name] += 1
-        return f"{name}{self.steps[name]}"
+        self.numbers[name] += 1
+        return f"{name}{self.numbers[name]}"
 
-    def add(self, stage: Stage) -> BatchShape:
+    def add(self, stage: Stage, step: str, node: PlanNode) -> BatchShape:
+        self.steps.append(OperatorStep(step, node, stage.statements))
         self.statements += stage.statements
         self.tables += stage.tables
         self.probes += stage.probes
@@ -96,18 +109,19 @@ class _Compiler:
             source, shape = self.compile(node.input)
             step = self.step("flatmap")
             target = self.names.temp(step)
-            return target, self.add(compile_flat_map(node, source, target, shape, self.names, step))
+            return target, self.add(compile_flat_map(node, source, target, shape, self.names, step), step, node)
         assert isinstance(node, Join)
         left, left_shape = self.compile(node.left)
         right, right_shape = self.compile(node.right)
         step = self.step("join")
         target = self.names.temp(step)
         stage = compile_join(node, (left, left_shape), (right, right_shape), target, self.names, step)
-        return target, self.add(stage)
+        return target, self.add(stage, step, node)
 
     def _scan(self, node: Scan) -> tuple[Sql, BatchShape]:
         batch = self.names.temp(f"in{node.position}")
         self.inputs.append(Input(node.source, node.position, batch))
+        self.steps.append(OperatorStep(f"in{node.position}", node, ()))
         return batch, BatchShape(node.keys, node.values, node.windowed)
 
     def _project(self, node: Project) -> tuple[Sql, BatchShape]:
@@ -124,7 +138,7 @@ class _Compiler:
         stage = compile_project(node, where, source, target, shape, self.names, step)
         if where is None and inner is not None and not node.partitioned:
             stage = replace(stage, view=project_view(node, inner.view), once=inner.once)
-        return target, self.add(stage)
+        return target, self.add(stage, step, node)
 
     def _filter(self, node: Filter) -> tuple[Sql, BatchShape]:
         source, shape = self.compile(node.input)
@@ -134,7 +148,7 @@ class _Compiler:
             stage = compile_table_filter(node, source, target, shape, self.names, step, self.mode)
         else:
             stage = compile_filter(node, source, target, shape, self.names, step)
-        return target, self.add(stage)
+        return target, self.add(stage, step, node)
 
     def _aggregate(self, node: Aggregate) -> tuple[Sql, BatchShape]:
         source, shape = self.compile(node.input)
@@ -152,7 +166,8 @@ class _Compiler:
             # A group that is not the key is spread over partitions; all of them share one stream time then, that of
             # the query's order, so that what is late does not depend on where a batch ends.
             source = sql("(SELECT * REPLACE (0 AS part) FROM {})", source)
-        return target, self.add(compile_aggregate(spec, source, target, shape, self.names, self.mode))
+        stage = compile_aggregate(spec, source, target, shape, self.names, self.mode)
+        return target, self.add(stage, step, node)
 
 
 def _keeps_key(node: Aggregate) -> bool:
@@ -175,4 +190,5 @@ def compile_plan(root: PlanNode, query_id: str, mode: Mode, *, durable: bool = T
         changelog=root.is_table and mode is Mode.LAST and not (compiler.last is not None and compiler.last.once),
         probes=tuple(compiler.probes),
         view=None if compiler.last is None else compiler.last.view,
+        steps=tuple(compiler.steps),
     )
