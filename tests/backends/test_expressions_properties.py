@@ -157,6 +157,11 @@ def decimals(draw: st.DrawFn, precision_max: int = 12) -> tuple[Decimal, decimal
 @settings(max_examples=150, deadline=None)
 @given(left=decimals(), right=decimals(), op=st.sampled_from("+-*/%"))
 @example(left=_number(1, 0, "0"), right=_number(10, 9, "1.000000000"), op="/")
+@example(left=_number(10, 0, "1000000000"), right=_number(10, 0, "1000000000"), op="*")
+@example(left=_number(18, 18, "0.999999999999999999"), right=_number(18, 18, "-0.999999999999999999"), op="*")
+@example(left=_number(18, 0, "999999999999999999"), right=_number(1, 1, "0.9"), op="*")
+@example(left=_number(18, 0, "999999999999999999"), right=_number(18, 0, "999999999999999999"), op="+")
+@example(left=_number(12, 0, "-999999999999"), right=_number(12, 10, "99.9999999999"), op="-")
 @example(left=_number(20, 10, "2.0000000000"), right=_number(30, 10, "-3.0000000000"), op="/")
 def test_decimal_arithmetic_is_exact_and_rounds_half_away_from_zero(
     store: Store, left: tuple[Decimal, decimal.Decimal], right: tuple[Decimal, decimal.Decimal], op: str

@@ -11,6 +11,7 @@ from streamnb.schema import Decimal, SqlType
 
 __all__ = ["decimal_arithmetic", "integer_arithmetic", "negate"]
 
+_SHORT = 18  # digits of a DECIMAL that DuckDB keeps in 64 bits; a product of two such ones is computed there too
 _OPS = {"+": Sql("+"), "-": Sql("-"), "*": Sql("*"), "/": Sql("//"), "%": Sql("%")}
 
 
@@ -55,6 +56,8 @@ def decimal_arithmetic(
         return _divide(result, x, a, y, b, safe)
     if op == "*" and a.scale + b.scale > PRECISION_MAX:
         x, y = _narrow(x, a, result.scale // 2), _narrow(y, b, result.scale - result.scale // 2)
+    elif op == "*" and max(a.precision, b.precision) <= _SHORT < a.precision + b.precision:
+        x = sql("{}::{}", x, duck_type(Decimal(_SHORT + 1, a.scale)))
     if op == "%":
         scale = max(a.scale, b.scale)
         digits = max(a.precision - a.scale, b.precision - b.scale)
