@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 import streamnb
 
@@ -47,6 +48,12 @@ def test_lock_holds_every_dependency_that_the_project_declares() -> None:
         wanted |= {name_of(r) for r in extra}
     locked = {line.split("==")[0] for line in lock_lines() if "==" in line}
     assert wanted - {"streamnb"} <= locked
+
+
+def test_lock_is_within_the_ranges_that_the_project_declares() -> None:
+    locked = dict(line.split(" ")[0].split("==") for line in lock_lines() if "==" in line)
+    declared = [Requirement(text) for text in project()["project"]["dependencies"]]
+    assert [str(r) for r in declared if not r.specifier.contains(locked[name_of(r.name)])] == []
 
 
 def test_packages_that_the_code_imports_are_declared() -> None:
