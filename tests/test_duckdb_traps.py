@@ -130,7 +130,7 @@ def test_product_of_decimals_with_more_than_38_fractional_digits_is_refused(stor
 
 
 def test_nan_equals_itself_and_is_above_infinity(store: Store) -> None:
-    # Comparisons and MAX of doubles are left to DuckDB: its order is that of Java's Double.compare.
+    # Comparisons and MAX of doubles are left to DuckDB: NaN stands there as in Java's Double.compare.
     assert one(store, "SELECT 'NaN'::DOUBLE = 'NaN'::DOUBLE, 'NaN'::DOUBLE > 'inf'::DOUBLE") == (True, True)
 
 

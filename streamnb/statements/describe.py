@@ -90,9 +90,9 @@ def _metrics(m: QueryMetrics) -> list[tuple[str, str]]:
         ("Records/s written", f"{m.records_out_per_s:.1f}"),
         ("Lag", "not known yet" if m.lag_records is None else f"{m.lag_records} records"),
         ("Stream time", "" if m.stream_time is None else m.stream_time.isoformat(" ", "milliseconds")),
-        ("Late records dropped", str(m.late_records)),
+        ("Late records dropped", str(m.late_records if m.late_records is not None else "")),
         ("Logged errors", str(m.logged_errors)),
-        ("State", f"{m.state_rows or 0} rows, about {m.state_bytes_estimated or 0} bytes"),
+        ("State", "" if m.state_rows is None else f"{m.state_rows} rows, about {m.state_bytes_estimated} bytes"),
         ("Batches", f"{m.batches}{_batch_times(m)}"),
         ("Last error", error_line(m.errors[-1]) if m.errors else ""),
     ]

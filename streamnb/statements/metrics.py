@@ -14,6 +14,7 @@ import pyarrow as pa
 from streamnb.catalog import QueryError
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.engine.engine import PersistentQuery
+from streamnb.errors import StoreError
 from streamnb.schema import BIGINT, DOUBLE, STRING, TIMESTAMP, SqlType
 from streamnb.statements.pipeline import Pipeline
 from streamnb.statements.waiting import waiting_queries
@@ -48,7 +49,7 @@ class QueryMetrics:
     records_out_per_s: float = 0.0
     lag_records: int | None = None
     stream_time: datetime.datetime | None = None
-    late_records: int = 0
+    late_records: int | None = None
     logged_errors: int = 0
     failures: int = 0
     batches: int = 0
@@ -78,24 +79,30 @@ METRICS_COLUMNS: tuple[tuple[str, SqlType], ...] = tuple(
 def query_metrics(pipeline: Pipeline, only: str | None = None, *, with_state: bool = False) -> list[QueryMetrics]:
     """Tell how all queries are, or one, as of one moment between two ticks.
 
-    ``with_state`` measures the state tables too, on a cursor of its own, so that no tick waits for it.
+    ``with_state`` measures the state tables too, on a cursor of its own, so that no tick waits for it. When the engine
+    has stopped, what only the database knows is left out.
     """
     queries = [q for id_, q in pipeline.engine.queries.items() if only in (None, id_)]
-    found = pipeline.engine.call(lambda: [_measure(pipeline, q) for q in queries])
-    if with_state and queries:
-        store = pipeline.engine.call(pipeline.store.cursor)
-        try:
-            found = [_with_state(store, q, m) for q, m in zip(queries, found, strict=True)]
-        finally:
-            store.close()
+    try:
+        found = pipeline.engine.call(lambda: [_measured(pipeline, q) for q in queries])
+        if with_state and queries:
+            found = _with_states(pipeline, queries, found)
+    except StoreError:
+        found = [_counted(pipeline, q) for q in queries]
     for id_, kind, sink, waiting in waiting_queries(pipeline):
         if only in (None, id_):
             found.append(QueryMetrics(id_, kind, sink, "ERROR", "USER", waiting.problem))
     return found
 
 
-def _measure(pipeline: Pipeline, query: PersistentQuery) -> QueryMetrics:
-    """Read what the engine knows of a query. On the engine's thread."""
+def _measured(pipeline: Pipeline, query: PersistentQuery) -> QueryMetrics:
+    """Read what the engine and its log know of a query. On the engine's thread."""
+    lag, late = query.task.lag(pipeline.store), query.task.late_count(pipeline.store)
+    return replace(_counted(pipeline, query), lag_records=lag, late_records=late)
+
+
+def _counted(pipeline: Pipeline, query: PersistentQuery) -> QueryMetrics:
+    """Read what the engine has counted of a query."""
     now_ms = pipeline.engine.clock.now_ms()
     info, meter = query.info, query.meter
     failed = info.errors[-1] if info.state in ("RETRYING", "ERROR") and info.errors else None
@@ -110,11 +117,9 @@ def _measure(pipeline: Pipeline, query: PersistentQuery) -> QueryMetrics:
         next_try=utc(query.next_try_ms),
         records_in=meter.records_in,
         records_out=meter.records_out,
-        records_in_per_s=records_in_per_s,
-        records_out_per_s=records_out_per_s,
-        lag_records=query.task.lag(pipeline.store),
+        records_in_per_s=round(records_in_per_s, 2),
+        records_out_per_s=round(records_out_per_s, 2),
         stream_time=utc(query.task.stream_time_ms),
-        late_records=query.task.late_count(pipeline.store),
         logged_errors=meter.logged_errors,
         failures=meter.failures,
         batches=meter.batches,
@@ -127,6 +132,16 @@ def _measure(pipeline: Pipeline, query: PersistentQuery) -> QueryMetrics:
 
 def _rounded(ms: float | None) -> float | None:
     return None if ms is None else round(ms, 1)
+
+
+def _with_states(
+    pipeline: Pipeline, queries: Sequence[PersistentQuery], found: Sequence[QueryMetrics]
+) -> list[QueryMetrics]:
+    store = pipeline.engine.call(pipeline.store.cursor)
+    try:
+        return [_with_state(store, q, m) for q, m in zip(queries, found, strict=True)]
+    finally:
+        store.close()
 
 
 def _with_state(store: Store, query: PersistentQuery, metrics: QueryMetrics) -> QueryMetrics:

@@ -174,6 +174,16 @@ def test_source_of_a_terminated_query_says_so(tmp_path: Path) -> None:
         assert dict(rows(nb, "DESCRIBE COUNTS EXTENDED;"))["Status"] == "TERMINATED"
 
 
+def test_queries_of_an_engine_that_has_stopped_are_still_shown() -> None:
+    with workspace(ratings=1, start=True) as nb:
+        nb(COUNTS)
+        nb.pipeline.engine.close()
+        for text in ("SHOW QUERIES;", "SHOW QUERIES EXTENDED;"):
+            shown = metrics(nb, text)
+            assert (shown["Query ID"], shown["Status"], shown["Lag"]) == ("CTAS_COUNTS_0", "RUNNING", None)
+        assert dict(rows(nb, "DESCRIBE COUNTS EXTENDED;"))["State"] == ""
+
+
 def test_every_metric_is_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     assert [name for name, _ in METRICS_COLUMNS if f"`{name}`" not in page] == []
