@@ -95,9 +95,9 @@ def accepted_tokens(text: str) -> set[str]:
     A word that touches the end counts as unfinished and is left out; of a script, the last statement counts. Text
     that no statement begins with gives the empty set. ``;`` is listed where the statement is complete.
     """
-    start = _last_statement_start(text)
     rules = grammar()
     try:
+        start = _last_statement_start(text)
         tokens = list(tokenize(text, start, len(text), rules.operators, None))
         if tokens and tokens[-1].type == "WORD" and tokens[-1].end_pos == len(text):
             tokens.pop()

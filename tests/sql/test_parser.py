@@ -273,6 +273,7 @@ def test_accepted_tokens_are_those_that_may_follow(text: str, some: set[str], no
 
 def test_nothing_is_accepted_behind_an_error() -> None:
     assert accepted_tokens("SELECT FROM FROM ") == set()
+    assert accepted_tokens("SELECT \udc95 FROM ") == set()
 
 
 @pytest.mark.parametrize(
