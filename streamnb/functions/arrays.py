@@ -24,6 +24,7 @@ _SLICE = (
 )
 _TEXTS = "list_transform({0}, lambda item: coalesce(item::VARCHAR, 'null'))"
 _JOIN = f"array_to_string({_TEXTS}, ',')"
+_JOIN_CONSTANT = f"array_to_string({_TEXTS}, {{1}})"
 _JOIN_BY = (
     f"substring(list_reduce({_TEXTS}, lambda joined, item: joined || coalesce({{1}}, '') || item, ''),"
     " length(coalesce({1}, '')) + 1)"
@@ -34,7 +35,18 @@ _CONSTANT = re.compile(r"'(?:[^']|'')*'\Z")
 def _join_by(call: Call) -> Sql:
     """Join with a separator; DuckDB is fast with a constant one only."""
     constant = _CONSTANT.match(call.sql(1)) is not None
-    return fill(f"array_to_string({_TEXTS}, {{1}})" if constant else _JOIN_BY, call.pieces())
+    return fill(_JOIN_CONSTANT if constant else _JOIN_BY, call.pieces())
+
+
+_PLAIN = "len(list_filter({0}, lambda item: NOT (coalesce(item, 0) = 0 OR abs(item) >= 1e-3 AND abs(item) < 1e7))) = 0"
+"""Tells whether DuckDB writes all of the DOUBLEs as Java does."""
+
+
+def _join_doubles_in_duckdb(call: Call) -> Sql | None:
+    if len(call.args) > 1 and _CONSTANT.match(call.sql(1)) is None:
+        return None
+    template = _JOIN if len(call.args) == 1 else _JOIN_CONSTANT
+    return fill(f"CASE WHEN {_PLAIN} THEN {template} ELSE {call.python} END", call.pieces())
 
 
 def _join_doubles(values: list[float | None] | None, separator: str | None = ",") -> str | None:
@@ -112,8 +124,13 @@ FUNCTIONS: tuple[Function, ...] = (
         "Writes the elements as one text with a separator, a comma if not given.",
         in_sql("(values ARRAY<T>) -> STRING", _JOIN),
         in_sql("(values ARRAY<T>, separator STRING) -> STRING", _join_by),
-        in_values("(values ARRAY<DOUBLE>) -> STRING", _join_doubles, strict=False),
-        in_values("(values ARRAY<DOUBLE>, separator STRING) -> STRING", _join_doubles, strict=False),
+        in_values("(values ARRAY<DOUBLE>) -> STRING", _join_doubles, strict=False, sql_first=_join_doubles_in_duckdb),
+        in_values(
+            "(values ARRAY<DOUBLE>, separator STRING) -> STRING",
+            _join_doubles,
+            strict=False,
+            sql_first=_join_doubles_in_duckdb,
+        ),
     ),
     _function("ARRAY_LENGTH", "Counts the elements.", in_sql("(values ARRAY<T>) -> INT", "len({0})::INTEGER")),
     _function(

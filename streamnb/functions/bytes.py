@@ -5,12 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-import struct
-import uuid
 from collections.abc import Callable
 from typing import Any
 
-from streamnb.functions.declare import Function, in_sql, in_values
+from streamnb.duck import Sql
+from streamnb.functions.declare import Call, Function, Overload, fail, fill, in_sql, in_values
 
 __all__ = ["FUNCTIONS"]
 
@@ -73,58 +72,122 @@ def _encode(text: str, source: str, target: str) -> str:
     return _from_bytes(_to_bytes(text, source), target)
 
 
-def _number(code: str, size: int) -> Callable[..., Any]:
-    """Make a reader of numbers of ``size`` bytes."""
+_TO = {
+    "hex": ("regexp_full_match({0}, '([0-9A-Fa-f]{{2}})*')", "from_hex({0})"),
+    "utf8": ("true", "encode({0})"),
+    "ascii": ("true", r"encode(regexp_replace({0}, '[^\x00-\x7f]', '?', 'g'))"),
+    "base64": (
+        "regexp_full_match({0}, '([A-Za-z0-9+/]{{4}})*([A-Za-z0-9+/]{{3}}=|[A-Za-z0-9+/]{{2}}==)?')",
+        "from_base64({0})",
+    ),
+}
+"""By encoding: what the texts are like that DuckDB reads as Python does, and how; the others are left to Python."""
+_FROM = {
+    "hex": "lower(hex({}))",
+    "utf8": "TRY(decode({}))",
+    "ascii": "list_transform([TRY(decode({}))], lambda read: CASE WHEN strlen(read) = length(read) THEN read END)[1]",
+    "base64": "to_base64({})",
+}
+"""By encoding: how bytes are written, NULL where that is left to Python."""
 
-    def read(value: bytes, order: str = "BIG_ENDIAN") -> Any:
-        mark = {"BIG_ENDIAN": ">", "LITTLE_ENDIAN": "<"}.get(order.upper())
-        if mark is None:
-            raise ValueError(f"Byte order must be BIG_ENDIAN or LITTLE_ENDIAN, not {order}")
-        if len(value) != size:
-            raise ValueError(f"Number of bytes must be equal to {size}, but found {len(value)}")
-        return struct.unpack(mark + code, value)[0]
 
-    return read
+def _encoding(piece: Sql) -> str:
+    return piece.strip("'").lower()
 
 
-def _uuid(value: bytes) -> str | None:
-    return str(uuid.UUID(bytes=value)) if len(value) == 16 else None
+def _to_bytes_in_duckdb(call: Call) -> Sql | None:
+    text, encoding = call.pieces()
+    if _encoding(encoding) not in _TO:
+        return None
+    known, read = _TO[_encoding(encoding)]
+    return fill(f"CASE WHEN {known} THEN {read} ELSE {call.python} END", (text, encoding))
 
 
-def _from_bytes_function(type_: str, code: str, size: int) -> Function:
-    read = _number(code, size)
+def _from_bytes_in_duckdb(call: Call) -> Sql | None:
+    value, encoding = call.pieces()
+    written = _FROM.get(_encoding(encoding))
+    if written is None:
+        return None
+    return fill(f"coalesce({written.format('{0}')}, {call.python})", (value, encoding))
+
+
+def _encode_in_duckdb(call: Call) -> Sql | None:
+    _, source, target = call.pieces()
+    if _encoding(source) not in _TO or _encoding(target) not in _FROM:
+        return None
+    known, read = _TO[_encoding(source)]
+    written = _FROM[_encoding(target)].format(read)
+    return fill(f"coalesce(CASE WHEN {known} THEN {written} END, {call.python})", call.pieces())
+
+
+def _number(type_: str, size: int) -> tuple[Overload, Overload]:
+    """Declare the readers of numbers of ``size`` bytes, as they are or the other way round."""
+    wrong_size = fail(f"Number of bytes must be equal to {size}", type_)
+    wrong_order = fail("Byte order must be BIG_ENDIAN or LITTLE_ENDIAN", type_)
+    reverse = " || ".join(f"({{0}})[{i}:{i}]" for i in range(size, 0, -1))
+    sized = f"CASE WHEN octet_length({{0}}) = {size} THEN {{}} WHEN {{0}} IS NOT NULL THEN {wrong_size} END"
+    big, little = (sized.replace("{}", f"({value})::BIT::{type_}") for value in ("{0}", reverse))
+    ordered = (
+        f"CASE WHEN upper({{1}}) = 'BIG_ENDIAN' THEN {big} WHEN upper({{1}}) = 'LITTLE_ENDIAN' THEN {little}"
+        f" WHEN {{0}} IS NOT NULL AND {{1}} IS NOT NULL THEN {wrong_order} END"
+    )
+    return (
+        in_sql(f"(value BYTES) -> {type_}", big, can_raise=True),
+        in_sql(f"(value BYTES, byte_order STRING) -> {type_}", ordered, can_raise=True),
+    )
+
+
+_UUID = (
+    "CASE WHEN octet_length({0}) = 16 THEN"
+    r" regexp_replace(lower(hex({0})), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})', '\1-\2-\3-\4-') END"
+)
+
+
+def _from_bytes_function(type_: str, size: int) -> Function:
     return Function(
         f"{type_}_FROM_BYTES",
         "conversions",
         f"Reads {size} bytes as {type_}; the byte order is BIG_ENDIAN or LITTLE_ENDIAN.",
-        (
-            in_values(f"(value BYTES) -> {type_}", read, can_raise=True),
-            in_values(f"(value BYTES, byte_order STRING) -> {type_}", read, can_raise=True),
-        ),
+        _number(type_, size),
     )
 
 
 FUNCTIONS: tuple[Function, ...] = (
-    _from_bytes_function("BIGINT", "q", 8),
-    _from_bytes_function("DOUBLE", "d", 8),
-    _from_bytes_function("INT", "i", 4),
+    _from_bytes_function("BIGINT", 8),
+    _from_bytes_function("DOUBLE", 8),
+    _from_bytes_function("INT", 4),
     Function(
         "ENCODE",
         "string",
         "Changes the encoding of a text: hex, utf8, ascii or base64.",
-        (in_values("(text STRING, source STRING, target STRING) -> STRING", _encode, can_raise=True),),
+        (
+            in_values(
+                "(text STRING, source STRING, target STRING) -> STRING",
+                _encode,
+                can_raise=True,
+                sql_first=_encode_in_duckdb,
+            ),
+        ),
     ),
     Function(
         "FROM_BYTES",
         "string",
         "Writes bytes as text in an encoding: hex, utf8, ascii or base64.",
-        (in_values("(value BYTES, encoding STRING) -> STRING", _from_bytes, can_raise=True),),
+        (
+            in_values(
+                "(value BYTES, encoding STRING) -> STRING", _from_bytes, can_raise=True, sql_first=_from_bytes_in_duckdb
+            ),
+        ),
     ),
     Function(
         "TO_BYTES",
         "string",
         "Reads a text in an encoding (hex, utf8, ascii or base64) as bytes.",
-        (in_values("(text STRING, encoding STRING) -> BYTES", _to_bytes, can_raise=True),),
+        (
+            in_values(
+                "(text STRING, encoding STRING) -> BYTES", _to_bytes, can_raise=True, sql_first=_to_bytes_in_duckdb
+            ),
+        ),
     ),
     Function(
         "UUID",
@@ -132,7 +195,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "Returns a new random UUID, or the one that 16 bytes spell.",
         (
             in_sql("() -> STRING", "uuid()::VARCHAR", volatile=True),
-            in_values("(value BYTES) -> STRING", _uuid),
+            in_sql("(value BYTES) -> STRING", _UUID),
         ),
     ),
 )

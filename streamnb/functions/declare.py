@@ -32,6 +32,7 @@ __all__ = [
     "in_python",
     "in_sql",
     "in_values",
+    "or_python",
 ]
 
 
@@ -170,6 +171,15 @@ def in_values(
 ) -> Overload:
     """Declare an overload that is a Python function of single values, where ``sql_first`` finds no SQL for the call."""
     return Overload(text, sql_first, function, returns, can_raise, False, True, strict)
+
+
+def or_python(template: str) -> Builder:
+    """Make the builder of a template in which ``{python}`` stands for the call of the overload's Python function."""
+
+    def build(call: Call) -> Sql | None:
+        return fill(template.replace("{python}", call.python), call.pieces())
+
+    return build
 
 
 def fail(message: str, type_: str) -> str:

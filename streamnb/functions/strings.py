@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from streamnb.duck import Sql, join, lit, sql
-from streamnb.functions.declare import Call, Function, fill, in_sql, in_values
+from streamnb.functions.declare import Builder, Call, Function, fill, in_sql, in_values, or_python
 
 __all__ = ["FUNCTIONS"]
 
@@ -68,26 +68,6 @@ def _substring(template: str) -> str:
     return f"CASE WHEN {{1}} IS NOT NULL THEN {template} END"
 
 
-def _pad_left(value: bytes, length: int, padding: bytes) -> bytes | None:
-    if length < 0 or not padding:
-        return None
-    missing = max(length - len(value), 0)
-    return (padding * (missing // len(padding) + 1))[:missing] + value[:length]
-
-
-def _pad_right(value: bytes, length: int, padding: bytes) -> bytes | None:
-    if length < 0 or not padding:
-        return None
-    missing = max(length - len(value), 0)
-    return value[:length] + (padding * (missing // len(padding) + 1))[:missing]
-
-
-def _split_bytes(value: bytes, separator: bytes) -> list[bytes]:
-    if not separator:
-        return [value[i : i + 1] for i in range(len(value))] or [b""]
-    return value.split(separator)
-
-
 def _split_to_map(text: str, between: str, inside: str) -> dict[str, str] | None:
     """Read entries; one without the inner separator is left out, text behind a second one too."""
     if not between or not inside:
@@ -119,7 +99,7 @@ def _instr(text: str | None, part: str | None, position: int | None = 1, occurre
                 return 0
         return at + 1
     end = len(text) + position + 1
-    for _ in range(occurrence):
+    for _ in range(min(occurrence, len(text) + 2)):  # an empty text is found at the start again and again
         at = text.rfind(part, 0, max(end, 0))
         if at < 0:
             return 0
@@ -128,9 +108,48 @@ def _instr(text: str | None, part: str | None, position: int | None = 1, occurre
 
 
 _PAD = "CASE WHEN {{1}} >= 0 AND {{2}} <> '' THEN {}({{0}}, {{1}}, {{2}}) END"
+_MISSING = "greatest({1} - octet_length({0}), 0)"
+_PADDING = f"(repeat({{2}}, {_MISSING} // octet_length({{2}}) + 1))[1:{_MISSING}]"
+_PAD_BYTES = "CASE WHEN {{1}} >= 0 AND octet_length({{2}}) > 0 THEN {} END"
+# The text stands twice, so that DuckDB does not compute one that is a constant while planning.
 _INITCAP = (
-    r"array_to_string(list_transform(regexp_extract_all({0}, '\s+|\S+'),"
-    r" lambda w: upper(left(w, 1)) || lower(substring(w, 2))), '')"
+    r"CASE WHEN {0} IS NOT NULL THEN array_to_string(list_transform(regexp_extract_all({0}, '\s+|\S+'),"
+    r" lambda w: upper(left(w, 1)) || lower(substring(w, 2))), '') END"
+)
+
+# NULL where there is none, and then the next one is NULL too.
+_FIRST_FROM = "nullif(strpos(substring({0}, {2}), {1}), 0) + {2}::BIGINT - 1"
+_NTH_FROM = (
+    "CASE WHEN {3} >= 1 THEN list_reduce(range(least({3}::BIGINT, length({0}) + 1)),"
+    " lambda place, n: nullif(strpos(substring({0}, place + 1), {1}), 0) + place, {2}::BIGINT - 1) END"
+)
+
+
+def _instr_in_duckdb(found: str) -> Builder:
+    """Search forwards; from the end, and for an empty text, Python does it."""
+    return or_python(f"CASE WHEN {{2}} > 0 AND {{1}} <> '' THEN coalesce({found}, 0)::INTEGER ELSE {{python}} END")
+
+
+# Hexadecimal digits with a blank behind each byte: whatever is found in such a text starts with a byte.
+_SPACED = "regexp_replace(hex({{{}}}), '(..)', '\\1 ', 'g')"
+_SPLIT_BYTES = (
+    "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN octet_length({1}) > 0 THEN"
+    f" list_transform(string_split({_SPACED.format(0)}, {_SPACED.format(1)}),"
+    " lambda part: from_hex(replace(part, ' ', ''))) WHEN octet_length({0}) = 0 THEN [{0}]"
+    " ELSE list_transform(regexp_extract_all(hex({0}), '..'), lambda part: from_hex(part)) END"
+)
+_PAIRS = (
+    "list_filter(list_transform(string_split({0}, {1}), lambda entry: string_split(entry, {2})),"
+    " lambda pair: len(pair) > 1)"
+)
+_KEYS, _VALUES = (f"list_transform(pairs, lambda pair: pair[{i}])" for i in (1, 2))
+_SPLIT_TO_MAP = (
+    f"CASE WHEN {{1}} <> '' AND {{2}} <> '' THEN list_transform([{_PAIRS}], lambda pairs:"
+    f" CASE WHEN list_unique({_KEYS}) = len(pairs) THEN MAP({_KEYS}, {_VALUES}) ELSE {{python}} END)[1] END"
+)
+_CHR = (
+    r"CASE WHEN regexp_full_match({0}, '\\u([0-9a-cA-CefEF][0-9a-fA-F]{{3}}|[dD][0-7][0-9a-fA-F]{{2}})')"
+    " THEN chr(('0x' || substring({0}, 3))::INTEGER) ELSE {python} END"
 )
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -143,7 +162,7 @@ FUNCTIONS: tuple[Function, ...] = (
                 "(code INT) -> STRING",
                 "CASE WHEN {0} BETWEEN 0 AND 55295 OR {0} BETWEEN 57344 AND 1114111 THEN chr({0}) END",
             ),
-            in_values("(code STRING) -> STRING", _chr_text),
+            in_values("(code STRING) -> STRING", _chr_text, sql_first=or_python(_CHR)),
         ),
     ),
     Function(
@@ -185,8 +204,18 @@ FUNCTIONS: tuple[Function, ...] = (
         "Returns the position of a text in another, 0 if it is not there.",
         (
             in_sql("(text STRING, part STRING) -> INT", "coalesce(strpos({0}, {1}), 0)::INTEGER"),
-            in_values("(text STRING, part STRING, position INT) -> INT", _instr, strict=False),
-            in_values("(text STRING, part STRING, position INT, occurrence INT) -> INT", _instr, strict=False),
+            in_values(
+                "(text STRING, part STRING, position INT) -> INT",
+                _instr,
+                strict=False,
+                sql_first=_instr_in_duckdb(_FIRST_FROM),
+            ),
+            in_values(
+                "(text STRING, part STRING, position INT, occurrence INT) -> INT",
+                _instr,
+                strict=False,
+                sql_first=_instr_in_duckdb(_NTH_FROM),
+            ),
         ),
     ),
     Function("LCASE", _CATEGORY, "Writes a text in small letters.", (in_sql("(text STRING) -> STRING", "lower({0})"),)),
@@ -205,7 +234,10 @@ FUNCTIONS: tuple[Function, ...] = (
         "Fills a text or bytes up to a length from the left, or cuts them to it.",
         (
             in_sql("(text STRING, length INT, padding STRING) -> STRING", _PAD.format("lpad")),
-            in_values("(value BYTES, length INT, padding BYTES) -> BYTES", _pad_left),
+            in_sql(
+                "(value BYTES, length INT, padding BYTES) -> BYTES",
+                _PAD_BYTES.format(f"{_PADDING} || ({{0}})[1:{{1}}]"),
+            ),
         ),
     ),
     Function(
@@ -226,7 +258,10 @@ FUNCTIONS: tuple[Function, ...] = (
         "Fills a text or bytes up to a length from the right, or cuts them to it.",
         (
             in_sql("(text STRING, length INT, padding STRING) -> STRING", _PAD.format("rpad")),
-            in_values("(value BYTES, length INT, padding BYTES) -> BYTES", _pad_right),
+            in_sql(
+                "(value BYTES, length INT, padding BYTES) -> BYTES",
+                _PAD_BYTES.format(f"({{0}})[1:{{1}}] || {_PADDING}"),
+            ),
         ),
     ),
     Function(
@@ -238,7 +273,7 @@ FUNCTIONS: tuple[Function, ...] = (
                 "(text STRING, separator STRING) -> ARRAY<STRING>",
                 "CASE WHEN {1} IS NOT NULL THEN string_split({0}, {1}) END",
             ),
-            in_values("(value BYTES, separator BYTES) -> ARRAY<BYTES>", _split_bytes),
+            in_sql("(value BYTES, separator BYTES) -> ARRAY<BYTES>", _SPLIT_BYTES),
         ),
     ),
     Function(
@@ -247,7 +282,9 @@ FUNCTIONS: tuple[Function, ...] = (
         "Reads a text of entries, each a key and a value, into a map.",
         (
             in_values(
-                "(text STRING, entry_separator STRING, value_separator STRING) -> MAP<STRING, STRING>", _split_to_map
+                "(text STRING, entry_separator STRING, value_separator STRING) -> MAP<STRING, STRING>",
+                _split_to_map,
+                sql_first=or_python(_SPLIT_TO_MAP),
             ),
         ),
     ),

@@ -98,7 +98,7 @@ def value(store: Store, registry: Registry, found: Resolved, *args: str | int | 
 
 def test_python_function_outlives_the_transaction_that_needed_it() -> None:
     registry, store = Registry(), Store.open()
-    found = registry.resolve("UUID", [arg_type("BYTES")])
+    found = registry.resolve("JSON_CONCAT", [arg_type("STRING")])
     with pytest.raises(RuntimeError, match="taken back"), store.transaction():
         registry.install(store)
         raise RuntimeError("taken back")
@@ -107,7 +107,7 @@ def test_python_function_outlives_the_transaction_that_needed_it() -> None:
 
 def test_python_function_is_callable_on_every_cursor() -> None:
     registry, store = Registry(), Store.open()
-    found = registry.resolve("UUID", [arg_type("BYTES")])
+    found = registry.resolve("JSON_CONCAT", [arg_type("STRING")])
     registry.install(store)
     assert value(store.cursor(), registry, found, None) is None
     assert value(store.cursor(), Registry(), found, None) is None
