@@ -8,6 +8,9 @@ __all__ = ["FUNCTIONS"]
 
 _CATEGORY = "conditional"
 
+# Each argument stands twice, so that none is computed in the condition, which DuckDB does while planning for constants.
+_NULLIF = "CASE WHEN {1} IS NOT NULL AND {0} = {1} THEN NULL ELSE {0} END"
+
 FUNCTIONS: tuple[Function, ...] = (
     Function(
         "AS_VALUE",
@@ -33,7 +36,7 @@ FUNCTIONS: tuple[Function, ...] = (
         "NULLIF",
         _CATEGORY,
         "Returns null where both arguments are equal, else the first.",
-        (in_sql("(value T, unwanted T) -> T", "nullif({0}, {1})"),),
+        (in_sql("(value T, unwanted T) -> T", _NULLIF),),
         shown="NULLIF",
     ),
 )
