@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import decimal
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from streamnb.duck import Sql, duck_type, join, sql
-from streamnb.functions.declare import Call, Function, Overload, fail, in_python, in_sql, in_values
+from streamnb.functions.declare import Builder, Call, Function, Overload, fail, fill, in_python, in_sql, in_values
 from streamnb.functions.signatures import ArgType
 from streamnb.schema import Decimal, SqlType
 
@@ -141,6 +142,79 @@ def _trunc_decimal(value: decimal.Decimal, places: int) -> decimal.Decimal:
     return _scaled(_scaled(value, digits, decimal.ROUND_DOWN), scale, decimal.ROUND_DOWN)
 
 
+# With a constant number of places DuckDB has all but DOUBLEs that are large, or not the nearest to a decimal text.
+
+_PLACES = re.compile(r"\d{1,2}\Z")
+_SCALED_MAX, _APART = "1e9", "1e-6"
+
+
+def _double_first(template: str) -> Builder:
+    """Make the builder of a function of a DOUBLE; ``{power}`` and ``{finer}`` are what it and ten times it is."""
+
+    def build(call: Call) -> Sql | None:
+        value, places = call.pieces()
+        if not _PLACES.match(places) or int(places) > 15:
+            return None
+        power = 10 ** int(places)
+        text = template.replace("{power}", f"{power}::DOUBLE").replace("{finer}", f"{power * 10}::DOUBLE")
+        return fill(text.replace("{python}", call.python), (value, places))
+
+    return build
+
+
+_ROUND_DOUBLE = (
+    f"CASE WHEN abs({{0}} * {{power}}) >= {_SCALED_MAX} THEN {{python}}"
+    f" WHEN abs({{0}} * {{power}} - floor({{0}} * {{power}}) - 0.5) >= {_APART}"
+    " THEN floor({0} * {power} + 0.5) / {power}"
+    " WHEN {0} = floor({0} * {finer} + 0.5) / {finer} AND abs({0} * {power}) >= 1"
+    " THEN floor(floor({0} * {finer} + 0.5) / 10 + 0.5) / {power} ELSE {python} END"
+)
+_TRUNC_DOUBLE = (
+    f"CASE WHEN abs({{0}} * {{power}}) >= {_SCALED_MAX} THEN {{python}}"
+    f" WHEN abs({{0}} * {{power}} - floor({{0}} * {{power}} + 0.5)) >= {_APART}"
+    " THEN trunc({0} * {power}) / {power}"
+    " WHEN {0} = floor({0} * {power} + 0.5) / {power} THEN {0} ELSE {python} END"
+)
+
+
+def _decimal_first(shift: Callable[[int, int], str]) -> Builder:
+    """Make the builder of a function of a DECIMAL: what ``shift`` adds makes DuckDB's rounding the one wanted.
+
+    That takes ties away from zero. ``shift`` knows the scale, and the number of places.
+    """
+
+    def build(call: Call) -> Sql | None:
+        (value, places), given = call.pieces(), call.types[0]
+        if not _PLACES.match(places) or not isinstance(given, Decimal):
+            return None
+        digits = int(places)
+        if digits >= given.scale:
+            return value
+        rounded = duck_type(Decimal(min(given.precision - given.scale + digits + 1, 38), digits))
+        return fill(
+            f"CAST(CAST({{0}} + ({shift(given.scale, digits)}) AS {rounded}) AS {duck_type(given)})", (value, places)
+        )
+
+    return build
+
+
+def _exact(value: decimal.Decimal) -> str:
+    """Write a DECIMAL as text, for a literal of more than 38 digits is a DOUBLE to DuckDB."""
+    scale = -int(value.as_tuple().exponent)
+    return f"CAST('{value:f}' AS DECIMAL({min(scale + 1, 38)}, {scale}))"
+
+
+def _last_digit(scale: int, places: int) -> str:
+    """Take negative ties up, by the least there is."""
+    return f"CASE WHEN {{0}} < 0 THEN {_exact(decimal.Decimal(1).scaleb(-scale))} ELSE 0 END"
+
+
+def _half(scale: int, places: int) -> str:
+    """Take everything towards zero, by half of the last place."""
+    half = _exact(decimal.Decimal(5).scaleb(-places - 1))
+    return f"CASE WHEN {{0}} > 0 THEN -{half} WHEN {{0}} < 0 THEN {half} ELSE 0 END"
+
+
 def _extreme(function: str) -> tuple[Overload, ...]:
     """Declare GREATEST or LEAST, which pass over nulls."""
     types = ("INT", "BIGINT", "DOUBLE", "STRING", "BYTES", "DATE", "TIME", "TIMESTAMP")
@@ -269,9 +343,15 @@ FUNCTIONS: tuple[Function, ...] = (
         in_sql("(value BIGINT) -> BIGINT", "{0}"),
         in_sql("(value INT) -> BIGINT", "{0}::BIGINT"),
         in_sql("(value DOUBLE) -> BIGINT", _saturated(_ROUNDED)),
-        in_python("(value DOUBLE, places INT) -> DOUBLE", _round_double),
+        in_python("(value DOUBLE, places INT) -> DOUBLE", _round_double, sql_first=_double_first(_ROUND_DOUBLE)),
         _to_whole("floor({} + 0.5)"),
-        in_values("(value DECIMAL, places INT) -> DECIMAL", _round_decimal, returns=_same, can_raise=True),
+        in_values(
+            "(value DECIMAL, places INT) -> DECIMAL",
+            _round_decimal,
+            returns=_same,
+            can_raise=True,
+            sql_first=_decimal_first(_last_digit),
+        ),
     ),
     _function(
         "SIGN",
@@ -289,8 +369,14 @@ FUNCTIONS: tuple[Function, ...] = (
         in_sql("(value BIGINT) -> BIGINT", "{0}"),
         in_sql("(value INT) -> BIGINT", "{0}::BIGINT"),
         in_sql("(value DOUBLE) -> BIGINT", _TRUNCATED),
-        in_values("(value DOUBLE, places INT) -> DOUBLE", _trunc_double),
+        in_values("(value DOUBLE, places INT) -> DOUBLE", _trunc_double, sql_first=_double_first(_TRUNC_DOUBLE)),
         _to_whole("trunc({})"),
-        in_values("(value DECIMAL, places INT) -> DECIMAL", _trunc_decimal, returns=_same, can_raise=True),
+        in_values(
+            "(value DECIMAL, places INT) -> DECIMAL",
+            _trunc_decimal,
+            returns=_same,
+            can_raise=True,
+            sql_first=_decimal_first(_half),
+        ),
     ),
 )

@@ -25,13 +25,14 @@ def per_value_body(
     """
     type_ = arrow_type(returns)
     maps = any(_holds_map(p) for p in params)
+    same = s.DOUBLE not in params  # 0.0 and -0.0 are equal, yet not the same
 
     def body(*arrays: pa.ChunkedArray) -> pa.Array:
         if not params:
             return pa.array([function()] * len(arrays[0]), type_)
         columns = [a.to_pylist(maps_as_pydicts="strict") if maps else a.to_pylist() for a in arrays]
         rows = zip(*columns, strict=True)
-        out = _strict(function, rows) if strict else [function(*row) for row in rows]
+        out = _strict(function, rows, same) if strict else [function(*row) for row in rows]
         return pa.array(out, type_)
 
     # DuckDB counts the parameters that the signature shows.
@@ -41,12 +42,15 @@ def per_value_body(
     return body
 
 
-def _strict(function: Callable[..., Any], rows: Iterable[tuple[Any, ...]]) -> list[Any]:
+def _strict(function: Callable[..., Any], rows: Iterable[tuple[Any, ...]], same: bool) -> list[Any]:
     known: dict[tuple[Any, ...], Any] = {}
     out: list[Any] = []
     for row in rows:
         if any(value is None for value in row):
             out.append(None)
+            continue
+        if not same:
+            out.append(function(*row))
             continue
         try:
             if row in known:

@@ -6,6 +6,9 @@ import struct
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import quote_plus
+
+import pyarrow as pa
 
 from streamnb.functions.registry import builtin_functions
 from streamnb.schema import SqlType
@@ -51,6 +54,10 @@ def _uuid(value: bytes) -> str | None:
     return str(uuid.UUID(bytes=value)) if len(value) == 16 else None
 
 
+def _url_encode(text: str) -> str:
+    return quote_plus(text, safe="*").replace("~", "%7E")
+
+
 _MOVED: dict[str, Callable[..., Any]] = {
     "BIGINT_FROM_BYTES": _number("q"),
     "DOUBLE_FROM_BYTES": _number("d"),
@@ -58,6 +65,7 @@ _MOVED: dict[str, Callable[..., Any]] = {
     "LPAD": _pad_left,
     "RPAD": _pad_right,
     "SPLIT": _split_bytes,
+    "URL_ENCODE_PARAM": _url_encode,
     "UUID": _uuid,
 }
 """The functions that have no Python of their own any more."""
@@ -70,7 +78,7 @@ def oracle(name: str, types: tuple[str, ...]) -> tuple[Callable[..., Any], bool]
     for overload in builtin_functions()[name].overloads:
         shown = [_short(p.type) for p in overload.signature.params]
         if overload.python is not None and _fits(shown, types):
-            return overload.python, overload.strict
+            return (overload.python, overload.strict) if overload.per_value else (_of_one(overload.python), True)
     raise LookupError(f"{name}{types} has no Python function")
 
 
@@ -83,3 +91,8 @@ def _fits(shown: Sequence[str], types: Sequence[str]) -> bool:
     if len(shown) != len(types):
         return False
     return all(s in ("T", t, t.partition("(")[0]) for s, t in zip(shown, types, strict=True))
+
+
+def _of_one(body: Callable[..., pa.Array]) -> Callable[..., Any]:
+    """Make a function of Arrow arrays into one of single values."""
+    return lambda *values: body(*(pa.chunked_array([[value]]) for value in values))[0].as_py()

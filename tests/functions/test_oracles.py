@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import decimal
+import math
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.functions.registry import Registry
+from streamnb.schema import SqlType
+from streamnb.serde.arrow import arrow_type
 from streamnb.store import Store
 from tests.functions.calling import RAISES, arg_type, value_sql
 from tests.functions.oracles import oracle
@@ -67,15 +73,19 @@ class Drawn:
         return f"{self.name}({', '.join(shown)})"
 
 
-def expected(drawn: Drawn, row: Sequence[Any]) -> Any:
-    """Call the oracle."""
+def expected(drawn: Drawn, row: Sequence[Any], returns: SqlType) -> Any:
+    """Call the oracle, and convert what it gives to the type of the result."""
     function, strict = oracle(drawn.name, drawn.types)
     if strict and any(value is None for value in row):
         return None
     try:
-        return function(*row)
+        return pa.array([function(*row)], arrow_type(returns)).to_pylist(maps_as_pydicts="strict")[0]
     except ValueError:
         return RAISES
+
+
+def _literal(value: Any) -> Sql:
+    return lit(f"{value:f}") if isinstance(value, decimal.Decimal) else value_sql(value)
 
 
 def found(drawn: Drawn, rows: Sequence[Sequence[Any]], store: Store, registry: Registry) -> list[Any]:
@@ -85,7 +95,7 @@ def found(drawn: Drawn, rows: Sequence[Sequence[Any]], store: Store, registry: R
     names = [ident(f"c{i}") for i in range(len(types))]
     columns = join(", ", [sql("{} {}", n, t) for n, t in zip(names, types, strict=True)])
     store.execute(sql("CREATE OR REPLACE TEMP TABLE drawn (id INTEGER, {})", columns))
-    tuples = [join(", ", [lit(i), *map(value_sql, row)]) for i, row in enumerate(rows)]
+    tuples = [join(", ", [lit(i), *map(_literal, row)]) for i, row in enumerate(rows)]
     store.execute(sql("INSERT INTO drawn VALUES {}", join(", ", [sql("({})", t) for t in tuples])))
     pieces: list[Sql] = [value_sql(drawn.constants[i]) if i in drawn.constants else n for i, n in enumerate(names)]
     call = resolved.render(pieces)
@@ -162,7 +172,117 @@ def _mask_calls() -> Iterator[Drawn]:
             yield Drawn(f"MASK_{side}", types, (letters, COUNTS, *[mask] * 4), marks)
 
 
+def _double(rng: random.Random) -> float | None:
+    places, size = rng.randint(0, 6), 10 ** rng.randint(0, 12)
+    drawn = rng.randint(-size, size) / 10**places
+    near = math.nextafter(drawn, rng.choice((math.inf, -math.inf)))
+    special = (None, 0.0, -0.0, math.inf, -math.inf, math.nan, 5e-324, 1.7e308, -0.3, 1.005, 2.675, 0.5, -0.5)
+    return rng.choice((drawn, drawn, near, rng.uniform(-1000, 1000), rng.choice(special)))
+
+
+def _decimal(precision: int, scale: int) -> Draw:
+    def draw(rng: random.Random) -> decimal.Decimal | None:
+        ties = int("5" * rng.randint(1, precision)), int("9" * precision), 0, 10 ** (precision - 1)
+        number = rng.choice((rng.randrange(10 ** rng.randint(1, precision)), rng.choice(ties)))
+        sign = rng.choice((1, -1))
+        return None if rng.random() < 0.05 else decimal.Decimal(sign * number).scaleb(-scale, _CONTEXT)
+
+    return draw
+
+
+_CONTEXT = decimal.Context(prec=60)
+
+
+def _number_calls() -> Iterator[Drawn]:
+    any_places = one_of(-2, -1, 0, 1, 2, 3, 5, 20, 25, None)
+    for name in ("ROUND", "TRUNC"):
+        for places in (0, 1, 2, 3, 6, 15, 16, -1, None):
+            fixed = {} if places is None else {1: places}
+            yield Drawn(name, ("DOUBLE", "INT"), (_double, any_places), fixed)
+            for precision, scale in ((4, 2), (9, 9), (18, 4), (38, 10), (38, 38), (5, 0)):
+                yield Drawn(
+                    name, (f"DECIMAL({precision}, {scale})", "INT"), (_decimal(precision, scale), any_places), fixed
+                )
+
+
+def _json_value(rng: random.Random, depth: int) -> str:
+    kind = rng.randint(0, 7 if depth else 4)
+    if kind < 2:
+        return rng.choice(("1", "-1", "0", "-0", "1.0", "1.50", "1e2", "12345678901234567890", "1e999", "9" * 30))
+    if kind == 2:
+        return rng.choice(("true", "false", "null", "NaN", "-Infinity"))
+    if kind < 5:
+        inner = rng.choice(
+            ("a", "", "1", "a b", "{", "\\u0041", "\\n", "\\/", "\\ud83d", "\u00e9", "\U0001f600", "inf", "\x7f")
+        )
+        return f'"{inner}"'
+    blank = rng.choice(("", "", " ", "\n"))
+    count = rng.choice((0, 1, 2, 3))
+    end = rng.choice(("",) * 20 + (",", " x"))
+    if kind == 5:
+        return f"[{(',' + blank).join(_json_value(rng, depth - 1) for _ in range(count))}{end}]"
+    names = rng.choices(("a", "b", "c", "", "\u00e9", "$", "a.b", "\\u0041"), k=count)
+    members = [f'"{name}"{blank}:{_json_value(rng, depth - 1)}' for name in names]
+    return f"{{{','.join(members)}{end}}}"
+
+
+def _json(rng: random.Random) -> str | None:
+    tail = rng.choice(("",) * 20 + (" ", " x", "]", "\x00"))
+    odd = rng.choice((None, "", " ", "{", "nul", "NaN", "inf", "01", "'a'", '"a\nb"', "/*x*/1", "\ufeff1"))
+    return odd if rng.random() < 0.1 else _json_value(rng, 2) + tail
+
+
+def _json_of_distinct_names(rng: random.Random) -> str | None:
+    while True:
+        drawn = _json(rng)
+        names = re.findall(r'"([^"]*)"\s*:', drawn or "")
+        if len(names) == len(set(names)):
+            return drawn
+
+
+def _json_calls() -> Iterator[Drawn]:
+    for name in ("IS_JSON_STRING", "JSON_KEYS", "JSON_ITEMS", "JSON_RECORDS", "JSON_ARRAY_LENGTH"):
+        yield Drawn(name, ("STRING",), (_json,))
+    for path in ("$.a", "$[0]", "$.a[1].b", "$[-1]"):
+        yield Drawn("EXTRACTJSONFIELD", ("STRING", "STRING"), (_json_of_distinct_names, one_of(None)), {1: path})
+    for type_, values in (
+        ("INT", (1, 0, -1, None)),
+        ("BIGINT", (1, 0, 12345678901234567, None)),
+        ("STRING", ("a", "", "1", "A", "\n", "/", "\U0001f600", None)),
+        ("BOOLEAN", (True, False, None)),
+        ("DOUBLE", (1.0, 1.5, 100.0, None)),
+    ):
+        yield Drawn("JSON_ARRAY_CONTAINS", ("STRING", type_), (_json, one_of(*values)))
+
+
+def _url(rng: random.Random) -> str | None:
+    odd = rng.choice(
+        (None, "", "x", "mailto:a@b", "//h/p", "http:/p", "a b", "http://[::1]/", "http://h:99999/", "http://h:x/")
+    )
+    if rng.random() < 0.1:
+        return odd
+    letters = rng.choice(("ab/", "ab=&", "ab+=&;", "a%20b=", "a%zz", "\u00e9a", "a=b&c=%C3%A9", "?a=:", "a@b~!*'()"))
+    parts = ["".join(rng.choice(letters) for _ in range(rng.randint(0, 6))) for _ in range(4)]
+    escaped = rng.choice(("", "", "%20", "%C3%A9", "%zz", "%c3"))
+    host = rng.choice(("h.example", "H", "u:p@h", "", "\u00e9", "h_1"))
+    port = rng.choice(("", "", ":80", ":", ":0080", ":12345"))
+    start = f"{rng.choice(('http', 'HTTPS', 'a+b', '1x'))}://{host}{port}"
+    path = rng.choice(("", f"/{parts[0]}{escaped}"))
+    return start + path + rng.choice(("", f"?{parts[1]}")) + rng.choice(("", f"#{parts[2]}", "#", "?", "?#"))
+
+
+def _url_calls() -> Iterator[Drawn]:
+    for part in ("FRAGMENT", "HOST", "PATH", "PORT", "PROTOCOL", "QUERY"):
+        yield Drawn(f"URL_EXTRACT_{part}", ("STRING",), (_url,))
+    yield Drawn("URL_EXTRACT_PARAMETER", ("STRING", "STRING"), (_url, one_of("a", "b", "ab", "", "a=b", "a b", None)))
+    yield Drawn("URL_ENCODE_PARAM", ("STRING",), (text(ODD + "*~.-%+/?&2A0"),))
+    yield Drawn("URL_DECODE_PARAM", ("STRING",), (text("a+%%%0419cC3\u00e9", 10),))
+
+
 DRAWN = [
+    *_number_calls(),
+    *_json_calls(),
+    *_url_calls(),
     *_bytes_calls(),
     *_mask_calls(),
     Drawn("ARRAY_JOIN", ("ARRAY<DOUBLE>",), (_numbers,)),
@@ -189,5 +309,7 @@ def test_sql_gives_what_python_gives(drawn: Drawn, store: Store, registry: Regis
 
     got = found(drawn, rows, store, registry)
 
-    wanted = [expected(drawn, row) for row in rows]
+    returns = registry.resolve(drawn.name, [arg_type(t) for t in drawn.types]).return_type
+    assert returns is not None
+    wanted = [expected(drawn, row, returns) for row in rows]
     assert [(r, g) for r, g, w in zip(rows, got, wanted, strict=True) if repr(g) != repr(w)] == []
