@@ -155,9 +155,9 @@ def in_sql(
     return Overload(text, template, None, returns, can_raise, volatile)
 
 
-def in_python(text: str, body: PythonBody, *, can_raise: bool = False) -> Overload:
-    """Declare an overload that is a vectorised Python function."""
-    return Overload(text, None, body, None, can_raise)
+def in_python(text: str, body: PythonBody, *, can_raise: bool = False, sql_first: Builder | None = None) -> Overload:
+    """Declare an overload that is a vectorised Python function, where ``sql_first`` finds no SQL for the call."""
+    return Overload(text, sql_first, body, None, can_raise)
 
 
 def in_values(

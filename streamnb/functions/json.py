@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from streamnb.duck import Sql
-from streamnb.functions.declare import Call, Function, fill, in_values
+from streamnb.functions.declare import Builder, Call, Function, fill, in_values, or_python
 from streamnb.functions.jsontext import MISSING, Number, parse_json, to_json, write_json
 from streamnb.schema import BIGINT, BOOLEAN, INTEGER, STRING
 
@@ -50,12 +50,25 @@ def _extract(text: str, path: str) -> str | None:
     return str(node) if isinstance(node, str) else write_json(node)
 
 
+# DuckDB takes for JSON what Jackson does not: NaN, infinities, and a comma at the end of an array or object.
+_VALID = r"(json_valid({0}) AND NOT regexp_matches({0}, '(?i)nan|inf|,\s*[\]\}}]'))"
+# What DuckDB writes otherwise than it was read: escapes, fractions, and numbers without a BIGINT of that text.
+_KEPT = rf"({_VALID} AND NOT regexp_matches({{0}}, '\\|[0-9][.eE]|-0|[0-9]{{{{19}}}}'))"
+# DuckDB looks at constants while planning, whichever way the CASE around goes: hence TRY.
+_KIND = "TRY(json_type({0}))"
+
+
+def _parsed(kind: str, condition: str, result: str) -> Builder:
+    """Make the builder of a function of a document of a kind, null for the others; Python reads what is odd."""
+    return or_python(f"CASE WHEN {condition} THEN CASE WHEN {_KIND} = '{kind}' THEN {result} END ELSE {{python}} END")
+
+
 _PLAIN_PATH = re.compile(r"'\$((?:\.[A-Za-z_@][A-Za-z0-9_@-]*|\[\d+\])*)'\Z")
 _EXTRACTED = (
-    "CASE WHEN {{0}} IS NULL THEN NULL WHEN json_valid({{0}}) THEN list_transform([{{0}} ->> '{path}'], lambda found:"
+    "CASE WHEN {{0}} IS NULL THEN NULL WHEN {valid} THEN list_transform([{{0}} ->> '{path}'], lambda found:"
     " CASE WHEN found IS NULL THEN CASE WHEN contains({{0}}, 'null') THEN {python} END"
     r" WHEN regexp_matches(found, '^[-\[\{{{{0-9NI]') AND regexp_matches(found, '[.eEaf]') THEN {python}"
-    " ELSE found END)[1] ELSE {python} END"
+    " WHEN contains({{0}}, '-0') AND contains(found, '0') THEN {python} ELSE found END)[1] ELSE {python} END"
 )
 
 
@@ -65,7 +78,7 @@ def _extract_in_duckdb(call: Call) -> Sql | None:
     if found is None:
         return None
     quoted = re.sub(r"\.([^.\[]+)", r'."\1"', found.group(1))
-    return fill(_EXTRACTED.format(path=f"${quoted}", python=call.python), (text, path))
+    return fill(_EXTRACTED.format(valid=_VALID, path=f"${quoted}", python=call.python), (text, path))
 
 
 def _is_json(text: str | None) -> bool:
@@ -80,16 +93,20 @@ def _array_length(text: str) -> int | None:
     return len(value) if isinstance(value, list) else None
 
 
-def _array_length_in_duckdb(call: Call) -> Sql | None:
-    # DuckDB looks at constants while planning, whichever way the CASE around goes: hence TRY.
-    known = "CASE WHEN TRY(json_type({0})) = 'ARRAY' THEN json_array_length({0})::INTEGER END"
-    template = f"CASE WHEN {{0}} IS NULL THEN NULL WHEN json_valid({{0}}) THEN {known} ELSE {call.python} END"
-    return fill(template, call.pieces())
+_LENGTH = _parsed("ARRAY", _VALID, "json_array_length({0})::INTEGER")
 
 
 def _keys(text: str) -> list[str] | None:
     value = parse_json(text)
     return list(value) if isinstance(value, dict) else None
+
+
+# Python drops what stands twice in an object.
+_DISTINCT = (
+    "list_transform([json_keys({0})], lambda names: CASE WHEN list_unique(names) = len(names) THEN names"
+    " ELSE {python} END)[1]"
+)
+_KEYS = _parsed("OBJECT", _VALID, _DISTINCT)
 
 
 def _items(text: str) -> list[str] | None:
@@ -102,6 +119,25 @@ def _records(text: str) -> dict[str, str] | None:
     if not isinstance(value, dict):
         return None
     return {k: v if isinstance(v, str) else write_json(v) for k, v in value.items()}
+
+
+_ITEM_IS_ODD = (
+    r"contains(item, '{{') AND NOT (regexp_full_match(item, '\{{[^\{{]*\}}')"
+    " AND list_unique(TRY(json_keys(item))) = len(TRY(json_keys(item))))"
+)
+_ITEMS = _parsed(
+    "ARRAY",
+    _KEPT,
+    "list_transform([json_extract({0}, '$[*]')::VARCHAR[]], lambda items:"
+    f" CASE WHEN len(list_filter(items, lambda item: {_ITEM_IS_ODD})) = 0 THEN items ELSE {{python}} END)[1]",
+)
+_RECORDS = _parsed(
+    "OBJECT",
+    rf"({_KEPT} AND regexp_full_match({{0}}, '[^\{{{{]*\{{{{[^\{{{{]*'))",
+    "list_transform([json_keys({0})], lambda names: CASE WHEN list_unique(names) = len(names)"
+    " THEN MAP(names, list_transform(json_extract({0}, '$.*'), lambda item:"
+    " CASE WHEN json_type(item) = 'VARCHAR' THEN item ->> '$' ELSE item::VARCHAR END)) ELSE {python} END)[1]",
+)
 
 
 def _concat(*texts: str | None) -> str | None:
@@ -137,6 +173,20 @@ def _same(item: Any, value: Any) -> bool:
     return not whole and float(item) == float(value)
 
 
+_CONTAINS = (
+    f"CASE WHEN {{0}} IS NULL THEN false WHEN {_VALID} THEN {_KIND} = 'ARRAY' AND list_contains("
+    "TRY(json_extract({0}, '$[*]'))::VARCHAR[], coalesce(to_json({1})::VARCHAR, 'null')) ELSE {python} END"
+)
+
+
+def _contains_in_duckdb(call: Call) -> Sql | None:
+    """Compare what DuckDB writes, which for other types than these is not one text for equal values."""
+    return or_python(_CONTAINS)(call) if call.types[1] in (INTEGER, BIGINT, BOOLEAN, STRING) else None
+
+
+_IS_JSON = f"CASE WHEN {{0}} IS NULL THEN false WHEN {_VALID} THEN true ELSE {{python}} END"
+
+
 def _write_in_duckdb(call: Call) -> Sql | None:
     """Leave the types to DuckDB that it writes as Jackson does."""
     if call.types[0] not in (INTEGER, BIGINT, BOOLEAN, STRING):
@@ -155,23 +205,32 @@ FUNCTIONS: tuple[Function, ...] = (
         "IS_JSON_STRING",
         _CATEGORY,
         "Tells whether a text is JSON.",
-        (in_values("(text STRING) -> BOOLEAN", _is_json, strict=False),),
+        (in_values("(text STRING) -> BOOLEAN", _is_json, strict=False, sql_first=or_python(_IS_JSON)),),
     ),
     Function(
         "JSON_ARRAY_CONTAINS",
         _CATEGORY,
         "Tells whether a JSON array has an element.",
-        (in_values("(json STRING, value T) -> BOOLEAN", _array_contains, can_raise=True, strict=False),),
+        (
+            in_values(
+                "(json STRING, value T) -> BOOLEAN",
+                _array_contains,
+                can_raise=True,
+                strict=False,
+                sql_first=_contains_in_duckdb,
+            ),
+        ),
     ),
     Function(
         "JSON_ARRAY_LENGTH",
         _CATEGORY,
         "Counts the elements of a JSON array.",
-        (in_values("(json STRING) -> INT", _array_length, can_raise=True, sql_first=_array_length_in_duckdb),),
+        (in_values("(json STRING) -> INT", _array_length, can_raise=True, sql_first=_LENGTH),),
     ),
     Function(
         "JSON_CONCAT",
         _CATEGORY,
+        # Merging by name is a loop in SQL too.
         "Merges JSON objects, or joins other JSON values to one array.",
         (in_values("(values STRING...) -> STRING", _concat, can_raise=True, strict=False),),
     ),
@@ -179,19 +238,19 @@ FUNCTIONS: tuple[Function, ...] = (
         "JSON_ITEMS",
         _CATEGORY,
         "Returns the elements of a JSON array, each as JSON.",
-        (in_values("(json STRING) -> ARRAY<STRING>", _items, can_raise=True),),
+        (in_values("(json STRING) -> ARRAY<STRING>", _items, can_raise=True, sql_first=_ITEMS),),
     ),
     Function(
         "JSON_KEYS",
         _CATEGORY,
         "Returns the names in a JSON object.",
-        (in_values("(json STRING) -> ARRAY<STRING>", _keys, can_raise=True),),
+        (in_values("(json STRING) -> ARRAY<STRING>", _keys, can_raise=True, sql_first=_KEYS),),
     ),
     Function(
         "JSON_RECORDS",
         _CATEGORY,
         "Returns a JSON object as a map: a text as it is, anything else as JSON.",
-        (in_values("(json STRING) -> MAP<STRING, STRING>", _records, can_raise=True),),
+        (in_values("(json STRING) -> MAP<STRING, STRING>", _records, can_raise=True, sql_first=_RECORDS),),
     ),
     Function(
         "TO_JSON_STRING",

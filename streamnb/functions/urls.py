@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from urllib.parse import SplitResult, quote_plus, unquote_plus, urlsplit
+from urllib.parse import SplitResult, unquote_plus, urlsplit
 
-from streamnb.functions.declare import Function, in_values
+from streamnb.functions.declare import Function, in_sql, in_values, or_python
 
 __all__ = ["FUNCTIONS"]
 
@@ -58,18 +58,55 @@ def _parameter(url: str, name: str) -> str | None:
     return None
 
 
-def _encode(text: str) -> str:
-    return quote_plus(text, safe="*").replace("~", "%7E")
-
-
 def _decode(text: str) -> str:
     if _BAD_ESCAPE.search(text):
         raise ValueError(f"URL_DECODE_PARAM: illegal escape in {text}")
     return unquote_plus(text)
 
 
-def _of_url(name: str, doc: str, function: Callable[[str], object], result: str = "STRING") -> Function:
-    return Function(name, _CATEGORY, doc, (in_values(f"(url STRING) -> {result}", function, can_raise=True),))
+# The URLs of a plain host that DuckDB cuts as Python does, with the parts as groups; only the first shape has escapes.
+
+_LETTERS = "A-Za-z0-9._~,;:=&$!*()@/+-"
+
+
+def _shape(letters: str) -> str:
+    escape = "%[0-9A-Fa-f]{{2}}" if "%" in letters else ""
+    plain = letters.replace("%", "")
+    path, query = (f"(?:[{plain}{more}]|{escape})*" if escape else f"[{plain}{more}]*" for more in ("", "?"))
+    host = r"^([A-Za-z][A-Za-z0-9+.-]*)://([A-Za-z0-9._~-]*)(?::([0-9]{{0,4}}))?"
+    return rf"'{host}(/{path})?(\?{query})?(#{path})?$'"
+
+
+_ESCAPED, _PLAIN = _shape(_LETTERS + "%"), _shape(_LETTERS)
+_PLAINER = _shape(_LETTERS.replace("+", ""))
+
+
+def _cut(part: str, shape: str = _PLAIN) -> str:
+    return f"CASE WHEN regexp_matches({{0}}, {shape}) THEN {part.format(f'{{0}}, {shape}')} ELSE {{python}} END"
+
+
+_HOST = _cut("nullif(regexp_extract({}, 2), '')", _ESCAPED)
+_PORT = _cut("TRY_CAST(regexp_extract({}, 3) AS INTEGER)", _ESCAPED)
+_PROTOCOL = _cut("regexp_extract({}, 1)", _ESCAPED)
+_PATH = _cut("regexp_extract({}, 4)")
+_QUERY = _cut("substring(nullif(regexp_extract({}, 5), ''), 2)")
+_FRAGMENT = _cut("substring(nullif(regexp_extract({}, 6), ''), 2)")
+_PARAMETER = (
+    f"CASE WHEN regexp_matches({{0}}, {_PLAINER}) AND NOT contains({{1}}, '=') THEN substring(list_filter("
+    f"string_split(substring(regexp_extract({{0}}, {_PLAINER}, 5), 2), '&'),"
+    " lambda pair: starts_with(pair, {1} || '='))[1], length({1}) + 2) ELSE {python} END"
+)
+_ENCODED = "replace(replace(replace(url_encode({0}), '%20', '+'), '%2A', '*'), '~', '%7E')"
+_DECODED = (
+    "CASE WHEN NOT contains({0}, '%') THEN replace({0}, '+', ' ')"
+    " WHEN regexp_full_match({0}, '(?:[^%]|%[0-7][0-9A-Fa-f])*') THEN url_decode(replace({0}, '+', ' '))"
+    " ELSE {python} END"
+)
+
+
+def _of_url(name: str, doc: str, function: Callable[[str], object], template: str, result: str = "STRING") -> Function:
+    overload = in_values(f"(url STRING) -> {result}", function, can_raise=True, sql_first=or_python(template))
+    return Function(name, _CATEGORY, doc, (overload,))
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -77,24 +114,28 @@ FUNCTIONS: tuple[Function, ...] = (
         "URL_DECODE_PARAM",
         _CATEGORY,
         "Decodes the escapes of a form parameter.",
-        (in_values("(text STRING) -> STRING", _decode, can_raise=True),),
+        (in_values("(text STRING) -> STRING", _decode, can_raise=True, sql_first=or_python(_DECODED)),),
     ),
     Function(
         "URL_ENCODE_PARAM",
         _CATEGORY,
         "Escapes a text so that it can be a form parameter.",
-        (in_values("(text STRING) -> STRING", _encode),),
+        (in_sql("(text STRING) -> STRING", _ENCODED),),
     ),
-    _of_url("URL_EXTRACT_FRAGMENT", "Returns the part behind #.", _fragment),
-    _of_url("URL_EXTRACT_HOST", "Returns the host.", _host),
+    _of_url("URL_EXTRACT_FRAGMENT", "Returns the part behind #.", _fragment, _FRAGMENT),
+    _of_url("URL_EXTRACT_HOST", "Returns the host.", _host, _HOST),
     Function(
         "URL_EXTRACT_PARAMETER",
         _CATEGORY,
         "Returns the value of a parameter of the query part.",
-        (in_values("(url STRING, name STRING) -> STRING", _parameter, can_raise=True),),
+        (
+            in_values(
+                "(url STRING, name STRING) -> STRING", _parameter, can_raise=True, sql_first=or_python(_PARAMETER)
+            ),
+        ),
     ),
-    _of_url("URL_EXTRACT_PATH", "Returns the path.", _path),
-    _of_url("URL_EXTRACT_PORT", "Returns the port.", _port, "INT"),
-    _of_url("URL_EXTRACT_PROTOCOL", "Returns the protocol.", _protocol),
-    _of_url("URL_EXTRACT_QUERY", "Returns the part between ? and #.", _query),
+    _of_url("URL_EXTRACT_PATH", "Returns the path.", _path, _PATH),
+    _of_url("URL_EXTRACT_PORT", "Returns the port.", _port, _PORT, "INT"),
+    _of_url("URL_EXTRACT_PROTOCOL", "Returns the protocol.", _protocol, _PROTOCOL),
+    _of_url("URL_EXTRACT_QUERY", "Returns the part between ? and #.", _query, _QUERY),
 )
