@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from streamnb.duck import Sql, lit
@@ -137,18 +138,38 @@ def _strftime(tokens: list[Token]) -> str | None:
     return "".join(parts)
 
 
+def _fixed_offset_ms(pieces: Sequence[Sql]) -> int | None:
+    """Find the offset of a constant zone behind the pattern, 0 where there is none; None when it varies or is odd."""
+    if len(pieces) < 3:
+        return 0
+    found = _LITERAL.match(pieces[2])
+    try:
+        offset = zone(found.group(1).replace("''", "'")).utcoffset(None) if found else None
+    except ValueError:
+        return None
+    return None if offset is None else offset // datetime.timedelta(milliseconds=1)
+
+
+def _shifted(moment: str, offset_ms: int) -> str:
+    return f"({moment} + to_milliseconds({offset_ms}))" if offset_ms else moment
+
+
 def _format_first(argument: str, letters: frozenset[str] | None = None) -> Builder:
-    """Make the builder of a function that writes ``argument``; a zone argument is left to Python."""
+    """Make the builder of a function that writes ``argument``; a zone whose offset varies is left to Python."""
 
     def build(call: Call) -> Sql | None:
         pieces = call.pieces()
-        tokens = _constant_tokens(pieces[1]) if len(pieces) == 2 else None
-        if tokens is None or (letters is not None and any(t.letter and t.letter not in letters for t in tokens)):
+        tokens, offset_ms = _constant_tokens(pieces[1]), _fixed_offset_ms(pieces)
+        if (
+            tokens is None
+            or offset_ms is None
+            or (letters is not None and any(t.letter and t.letter not in letters for t in tokens))
+        ):
             return None
         written = _strftime(tokens)
         if written is None:
             return None
-        return fill(f"strftime({argument}, {{1}})", (pieces[0], lit(written)))
+        return fill(f"strftime({_shifted(argument, offset_ms)}, {{1}})", (pieces[0], lit(written)))
 
     return build
 
@@ -174,15 +195,26 @@ def _parse_first(result: str, needed: str) -> Builder:
 
     def build(call: Call) -> Sql | None:
         pieces = call.pieces()
-        tokens = _constant_tokens(pieces[1]) if len(pieces) == 2 else None
+        tokens, offset_ms = _constant_tokens(pieces[1]), _fixed_offset_ms(pieces)
         forms = None if tokens is None else _strptime(tuple(tokens), frozenset(needed))
-        if forms is None:
+        if tokens is None or forms is None or offset_ms is None:
             return None
-        read = result.format("try_strptime({0}, {3})")
-        template = f"coalesce(CASE WHEN regexp_full_match({{0}}, {{2}}) THEN {read} END, {call.python})"
+        named = any(token.letter == "X" for token in tokens)
+        shape, form = f"{{{len(pieces)}}}", f"{{{len(pieces) + 1}}}"
+        read = result.format(_shifted(f"try_strptime({{0}}, {form})", 0 if named else -offset_ms))
+        template = f"coalesce(CASE WHEN regexp_full_match({{0}}, {shape}) THEN {read} END, {call.python})"
         return fill(template, (*pieces, lit(forms[0]), lit(forms[1])))
 
     return build
+
+
+def _convert_in_duckdb(call: Call) -> Sql | None:
+    """Shift by constant offsets; DuckDB's own time zones are of another edition than Python's."""
+    value, source, target = call.pieces()
+    from_ms, to_ms = (_fixed_offset_ms((value, value, piece)) for piece in (source, target))
+    if from_ms is None or to_ms is None:
+        return None
+    return fill("({0} + to_milliseconds({1}))", (value, lit(to_ms - from_ms)))
 
 
 def _writes(name: str, doc: str, *overloads: Overload) -> Function:
@@ -197,7 +229,12 @@ FUNCTIONS: tuple[Function, ...] = (
     _writes(
         "CONVERT_TZ",
         "Converts a timestamp from the wall clock of one time zone to that of another.",
-        in_values("(value TIMESTAMP, source STRING, target STRING) -> TIMESTAMP", _convert_tz, can_raise=True),
+        in_values(
+            "(value TIMESTAMP, source STRING, target STRING) -> TIMESTAMP",
+            _convert_tz,
+            can_raise=True,
+            sql_first=_convert_in_duckdb,
+        ),
     ),
     _writes(
         "DATETOSTRING",
@@ -235,7 +272,12 @@ FUNCTIONS: tuple[Function, ...] = (
         in_values(
             "(value TIMESTAMP, pattern STRING) -> STRING", _format_timestamp, can_raise=True, sql_first=_TIMESTAMP
         ),
-        in_values("(value TIMESTAMP, pattern STRING, zone STRING) -> STRING", _format_timestamp, can_raise=True),
+        in_values(
+            "(value TIMESTAMP, pattern STRING, zone STRING) -> STRING",
+            _format_timestamp,
+            can_raise=True,
+            sql_first=_TIMESTAMP,
+        ),
     ),
     _writes(
         "PARSE_DATE",
@@ -263,7 +305,12 @@ FUNCTIONS: tuple[Function, ...] = (
         in_values(
             "(text STRING, pattern STRING) -> TIMESTAMP", _parse_timestamp, can_raise=True, sql_first=_READ_TIMESTAMP
         ),
-        in_values("(text STRING, pattern STRING, zone STRING) -> TIMESTAMP", _parse_timestamp, can_raise=True),
+        in_values(
+            "(text STRING, pattern STRING, zone STRING) -> TIMESTAMP",
+            _parse_timestamp,
+            can_raise=True,
+            sql_first=_READ_TIMESTAMP,
+        ),
     ),
     _writes(
         "STRINGTODATE",
@@ -279,12 +326,14 @@ FUNCTIONS: tuple[Function, ...] = (
         "STRINGTOTIMESTAMP",
         "Reads a timestamp with a pattern, as a number of milliseconds since the epoch.",
         in_values("(text STRING, pattern STRING) -> BIGINT", _parse_ms, can_raise=True, sql_first=_READ_MS),
-        in_values("(text STRING, pattern STRING, zone STRING) -> BIGINT", _parse_ms, can_raise=True),
+        in_values(
+            "(text STRING, pattern STRING, zone STRING) -> BIGINT", _parse_ms, can_raise=True, sql_first=_READ_MS
+        ),
     ),
     _writes(
         "TIMESTAMPTOSTRING",
         "Writes a number of milliseconds since the epoch as a timestamp with a pattern.",
         in_values("(ms BIGINT, pattern STRING) -> STRING", _format_ms, can_raise=True, sql_first=_MS),
-        in_values("(ms BIGINT, pattern STRING, zone STRING) -> STRING", _format_ms, can_raise=True),
+        in_values("(ms BIGINT, pattern STRING, zone STRING) -> STRING", _format_ms, can_raise=True, sql_first=_MS),
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import math
 import random
@@ -279,7 +280,46 @@ def _url_calls() -> Iterator[Drawn]:
     yield Drawn("URL_DECODE_PARAM", ("STRING",), (text("a+%%%0419cC3\u00e9", 10),))
 
 
+_EPOCH = datetime.datetime(1970, 1, 1)
+_ZONES = ("UTC", "+05:30", "GMT-3", "-00:00:01", "America/New_York", "EST", "Mars/Base", None)
+_PATTERNS = ("yyyy-MM-dd HH:mm:ss.SSS", "yyyy-MM-dd'T'HH:mm:ssX", "EEE dd MMM yyyy hh:mm a", "HH:mm z", "dd.MM.yy")
+
+
+def _ms(rng: random.Random) -> int | None:
+    return rng.choice((None, 0, -1, rng.randrange(2**41), rng.randrange(-(2**45), 2**47)))
+
+
+def _timestamp(rng: random.Random) -> datetime.datetime | None:
+    ms = _ms(rng)
+    return None if ms is None else _EPOCH + datetime.timedelta(milliseconds=ms)
+
+
+def _time_text(rng: random.Random) -> str | None:
+    value = _timestamp(rng)
+    if value is None:
+        return None
+    form = rng.choice(("%Y-%m-%d %H:%M:%S.123", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S+02", "%Y-%m-%d %H:61:00.000"))
+    return value.strftime(form)
+
+
+def _time_calls() -> Iterator[Drawn]:
+    any_pattern, any_zone = one_of(*_PATTERNS), one_of(*_ZONES)
+    for zone in _ZONES:
+        for pattern in _PATTERNS:
+            fixed = {1: pattern, 2: zone}
+            yield Drawn("TIMESTAMPTOSTRING", ("BIGINT", "STRING", "STRING"), (_ms, any_pattern, any_zone), fixed)
+            yield Drawn(
+                "FORMAT_TIMESTAMP", ("TIMESTAMP", "STRING", "STRING"), (_timestamp, any_pattern, any_zone), fixed
+            )
+            yield Drawn("STRINGTOTIMESTAMP", ("STRING",) * 3, (_time_text, any_pattern, any_zone), fixed)
+            yield Drawn("PARSE_TIMESTAMP", ("STRING",) * 3, (_time_text, any_pattern, any_zone), fixed)
+        for target in ("UTC", "-08:00", "Europe/Paris"):
+            fixed = {1: zone, 2: target}
+            yield Drawn("CONVERT_TZ", ("TIMESTAMP", "STRING", "STRING"), (_timestamp, any_zone, any_zone), fixed)
+
+
 DRAWN = [
+    *_time_calls(),
     *_number_calls(),
     *_json_calls(),
     *_url_calls(),
