@@ -137,10 +137,7 @@ def _number(type_: str, size: int) -> tuple[Overload, Overload]:
     )
 
 
-_UUID = (
-    "CASE WHEN octet_length({0}) = 16 THEN"
-    r" regexp_replace(lower(hex({0})), '(.{{8}})(.{{4}})(.{{4}})(.{{4}})', '\1-\2-\3-\4-') END"
-)
+_UUID = "CASE WHEN octet_length({0}) = 16 THEN {0}::UUID::VARCHAR END"
 
 
 def _from_bytes_function(type_: str, size: int) -> Function:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from streamnb.duck import Sql, lit
-from streamnb.functions.declare import Builder, Call, Function, Overload, fail, fill, in_sql, in_values
+from streamnb.functions.declare import Function, Overload, fail, in_sql, in_values
 
 __all__ = ["FUNCTIONS"]
 
@@ -33,6 +31,9 @@ def _mask_one(character: str, masks: tuple[str | None, ...]) -> str:
     else:
         mask = digit if character.isdecimal() else other
     return mask[0] if mask else character
+
+
+# Masks of one's own stay in Python: one regexp_replace for each of four classes takes DuckDB as long.
 
 
 def _mask(text: str | None, *masks: str | None) -> str | None:
@@ -75,51 +76,6 @@ def _keep_right(text: str, count: int) -> tuple[str, str, str]:
     return "", text[:cut], text[cut:]
 
 
-_CLASSES = ("[A-Z]", "[a-z]", "[0-9]", "[^A-Za-z0-9]")
-"""What masks are for, in the order of the arguments, as far as ASCII texts go."""
-_CONSTANT_MASK = re.compile(r"NULL(?:::\w+)?\Z|'((?:[^']|'')*)'\Z")
-
-
-def _constant_masks(pieces: Sequence[Sql]) -> list[str] | None:
-    """Read the first characters of masks that are literals; one that is null or empty is an empty text."""
-    found = [_CONSTANT_MASK.match(piece) for piece in pieces]
-    return None if None in found else [(f.group(1) or "").replace("''", "'")[:1] for f in found if f]
-
-
-def _in_order(masks: Sequence[str]) -> list[int] | None:
-    """Order the classes so that no mask is taken for a character of the text; None where they form a circle."""
-    left, order = [i for i, mask in enumerate(masks) if mask], []
-    while left:
-        ready = [i for i in left if not any(j != i and re.match(_CLASSES[j], masks[i]) for j in left)]
-        if not ready:
-            return None
-        order.append(ready[0])
-        left.remove(ready[0])
-    return order
-
-
-def _masked_by(first: int, template: str) -> Builder:
-    """Mask ASCII texts with constant masks, which are the arguments from ``first`` on."""
-
-    def build(call: Call) -> Sql | None:
-        pieces = call.pieces()
-        masks = _constant_masks(pieces[first:])
-        order = None if masks is None else _in_order(masks)
-        if masks is None or order is None:
-            return None
-
-        def masked(text: str) -> str:
-            for i in order:
-                text = f"regexp_replace({text}, '{_CLASSES[i]}', {{{len(pieces) + i}}}, 'g')"
-            return text
-
-        whole = re.sub(r"<<(.*)>>", lambda hidden: masked(hidden.group(1)), template)
-        marks = [lit(mask.replace("\\", r"\\")) for mask in masks]
-        return fill(f"CASE WHEN strlen({{0}}) = length({{0}}) THEN {whole} ELSE {call.python} END", (*pieces, *marks))
-
-    return build
-
-
 _HEAD, _TAIL = "left({0}, {1})", "substring({0}, {1}::BIGINT + 1)"
 _END, _REST = "right({0}, {1})", "left({0}, greatest(length({0}) - {1}, 0))"
 _NEGATIVE = fail("function requires a non-negative number", "VARCHAR")
@@ -130,17 +86,9 @@ def _counted(template: str) -> str:
 
 
 def _function(name: str, doc: str, template: str, parts: _Parts) -> Function:
-    """Declare a function of a text and a count; what the template has between << and >> is hidden."""
-    plain = re.sub(r"<<(.*)>>", lambda hidden: _masked(hidden.group(1)), template)
     overloads: tuple[Overload, ...] = (
-        in_sql("(text STRING, count INT) -> STRING", _counted(plain), can_raise=True),
-        in_values(
-            f"(text STRING, count INT, {_MASKS}) -> STRING",
-            _partial(parts),
-            can_raise=True,
-            strict=False,
-            sql_first=_masked_by(2, _counted(template)),
-        ),
+        in_sql("(text STRING, count INT) -> STRING", _counted(template), can_raise=True),
+        in_values(f"(text STRING, count INT, {_MASKS}) -> STRING", _partial(parts), can_raise=True, strict=False),
     )
     return Function(name, _CATEGORY, doc, overloads)
 
@@ -152,11 +100,15 @@ FUNCTIONS: tuple[Function, ...] = (
         "Hides a text: X for capitals, x for small letters, n for digits, - for the rest, or masks of your own.",
         (
             in_sql("(text STRING) -> STRING", _masked("{0}")),
-            in_values(f"(text STRING, {_MASKS}) -> STRING", _mask, strict=False, sql_first=_masked_by(1, "<<{0}>>")),
+            in_values(f"(text STRING, {_MASKS}) -> STRING", _mask, strict=False),
         ),
     ),
-    _function("MASK_KEEP_LEFT", "Hides a text but for its first characters.", f"{_HEAD} || <<{_TAIL}>>", _keep_left),
-    _function("MASK_KEEP_RIGHT", "Hides a text but for its last characters.", f"<<{_REST}>> || {_END}", _keep_right),
-    _function("MASK_LEFT", "Hides the first characters of a text.", f"<<{_HEAD}>> || {_TAIL}", _mask_left),
-    _function("MASK_RIGHT", "Hides the last characters of a text.", f"{_REST} || <<{_END}>>", _mask_right),
+    _function(
+        "MASK_KEEP_LEFT", "Hides a text but for its first characters.", f"{_HEAD} || {_masked(_TAIL)}", _keep_left
+    ),
+    _function(
+        "MASK_KEEP_RIGHT", "Hides a text but for its last characters.", f"{_masked(_REST)} || {_END}", _keep_right
+    ),
+    _function("MASK_LEFT", "Hides the first characters of a text.", f"{_masked(_HEAD)} || {_TAIL}", _mask_left),
+    _function("MASK_RIGHT", "Hides the last characters of a text.", f"{_REST} || {_masked(_END)}", _mask_right),
 )

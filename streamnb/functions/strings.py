@@ -68,6 +68,13 @@ def _substring(template: str) -> str:
     return f"CASE WHEN {{1}} IS NOT NULL THEN {template} END"
 
 
+def _split_bytes(value: bytes, separator: bytes) -> list[bytes]:
+    """Cut bytes; DuckDB cuts texts only, and takes twice as long by way of hexadecimal digits."""
+    if not separator:
+        return [value[i : i + 1] for i in range(len(value))] or [b""]
+    return value.split(separator)
+
+
 def _split_to_map(text: str, between: str, inside: str) -> dict[str, str] | None:
     """Read entries; one without the inner separator is left out, text behind a second one too."""
     if not between or not inside:
@@ -130,14 +137,6 @@ def _instr_in_duckdb(found: str) -> Builder:
     return or_python(f"CASE WHEN {{2}} > 0 AND {{1}} <> '' THEN coalesce({found}, 0)::INTEGER ELSE {{python}} END")
 
 
-# Hexadecimal digits with a blank behind each byte: whatever is found in such a text starts with a byte.
-_SPACED = "regexp_replace(hex({{{}}}), '(..)', '\\1 ', 'g')"
-_SPLIT_BYTES = (
-    "CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN octet_length({1}) > 0 THEN"
-    f" list_transform(string_split({_SPACED.format(0)}, {_SPACED.format(1)}),"
-    " lambda part: from_hex(replace(part, ' ', ''))) WHEN octet_length({0}) = 0 THEN [{0}]"
-    " ELSE list_transform(regexp_extract_all(hex({0}), '..'), lambda part: from_hex(part)) END"
-)
 _PAIRS = (
     "list_filter(list_transform(string_split({0}, {1}), lambda entry: string_split(entry, {2})),"
     " lambda pair: len(pair) > 1)"
@@ -273,7 +272,7 @@ FUNCTIONS: tuple[Function, ...] = (
                 "(text STRING, separator STRING) -> ARRAY<STRING>",
                 "CASE WHEN {1} IS NOT NULL THEN string_split({0}, {1}) END",
             ),
-            in_sql("(value BYTES, separator BYTES) -> ARRAY<BYTES>", _SPLIT_BYTES),
+            in_values("(value BYTES, separator BYTES) -> ARRAY<BYTES>", _split_bytes),
         ),
     ),
     Function(

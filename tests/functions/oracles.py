@@ -30,12 +30,6 @@ def _pad_right(value: bytes, length: int, padding: bytes) -> bytes | None:
     return value[:length] + (padding * (missing // len(padding) + 1))[:missing]
 
 
-def _split_bytes(value: bytes, separator: bytes) -> list[bytes]:
-    if not separator:
-        return [value[i : i + 1] for i in range(len(value))] or [b""]
-    return value.split(separator)
-
-
 def _number(code: str) -> Callable[..., Any]:
     """Make a reader of numbers; a wrong size is a ValueError."""
 
@@ -64,7 +58,6 @@ _MOVED: dict[str, Callable[..., Any]] = {
     "INT_FROM_BYTES": _number("i"),
     "LPAD": _pad_left,
     "RPAD": _pad_right,
-    "SPLIT": _split_bytes,
     "URL_ENCODE_PARAM": _url_encode,
     "UUID": _uuid,
 }

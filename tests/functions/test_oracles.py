@@ -152,27 +152,6 @@ def _bytes_calls() -> Iterator[Drawn]:
     yield Drawn("ENCODE", ("STRING",) * 3, (text(ODD), one_of("hex", "utf8"), one_of("ascii", "none", None)))
 
 
-_MASKS = (
-    ("X", "x", "n", "-"),
-    ("*", "*", "*", "*"),
-    ("x", "X", "n", "-"),
-    ("\\", "", "'", None),
-    ("1", "A", "b", "\u00e9"),
-    (None, "a1", "9", "{"),
-)
-
-
-def _mask_calls() -> Iterator[Drawn]:
-    letters, mask = text(ODD + "zZ09\\{'"), one_of("X", "x", "", None, "-", "\U0001f600")
-    for masks in (*_MASKS, ()):
-        constants = dict(enumerate(masks))
-        yield Drawn("MASK", ("STRING",) * 5, (letters, *[mask] * 4), {i + 1: m for i, m in constants.items()})
-        for side in ("LEFT", "RIGHT", "KEEP_LEFT", "KEEP_RIGHT"):
-            types = ("STRING", "INT", *["STRING"] * 4)
-            marks = {i + 2: m for i, m in constants.items()}
-            yield Drawn(f"MASK_{side}", types, (letters, COUNTS, *[mask] * 4), marks)
-
-
 def _double(rng: random.Random) -> float | None:
     places, size = rng.randint(0, 6), 10 ** rng.randint(0, 12)
     drawn = rng.randint(-size, size) / 10**places
@@ -324,7 +303,6 @@ DRAWN = [
     *_json_calls(),
     *_url_calls(),
     *_bytes_calls(),
-    *_mask_calls(),
     Drawn("ARRAY_JOIN", ("ARRAY<DOUBLE>",), (_numbers,)),
     Drawn("ARRAY_JOIN", ("ARRAY<DOUBLE>", "STRING"), (_numbers, one_of("; ", "", None))),
     Drawn("ARRAY_JOIN", ("ARRAY<DOUBLE>", "STRING"), (_numbers, one_of("; ")), {1: "; "}),
@@ -333,7 +311,6 @@ DRAWN = [
     Drawn("INSTR", ("STRING", "STRING", "INT", "INT"), (text("aab\u00e9", 15), _PARTS, COUNTS, COUNTS)),
     Drawn("LPAD", ("BYTES", "INT", "BYTES"), (_BYTES, one_of(*range(-3, 30), None), _SHORT)),
     Drawn("RPAD", ("BYTES", "INT", "BYTES"), (_BYTES, one_of(*range(-3, 30), None), _SHORT)),
-    Drawn("SPLIT", ("BYTES", "BYTES"), (_BYTES, _SHORT)),
     Drawn(
         "SPLIT_TO_MAP",
         ("STRING", "STRING", "STRING"),
@@ -345,7 +322,7 @@ DRAWN = [
 @pytest.mark.parametrize("drawn", DRAWN, ids=str)
 def test_sql_gives_what_python_gives(drawn: Drawn, store: Store, registry: Registry) -> None:
     rng = random.Random(str(drawn))
-    rows = [[drawn.constants.get(i, draw(rng)) for i, draw in enumerate(drawn.draws)] for _ in range(400)]
+    rows = [[drawn.constants.get(i, draw(rng)) for i, draw in enumerate(drawn.draws)] for _ in range(250)]
 
     got = found(drawn, rows, store, registry)
 
