@@ -72,7 +72,7 @@ def _series(type_: str, step: bool) -> str:
 def _series_overloads() -> tuple[Overload, ...]:
     out = []
     for type_, duck in (("INT", "INTEGER"), ("BIGINT", "BIGINT")):
-        out.append(in_sql(f"(first {type_}, last {type_}) -> ARRAY<{type_}>", _series(duck, False)))
+        out.append(in_sql(f"(first {type_}, last {type_}) -> ARRAY<{type_}>", _series(duck, False), can_raise=True))
         out.append(
             in_sql(f"(first {type_}, last {type_}, step INT) -> ARRAY<{type_}>", _series(duck, True), can_raise=True)
         )

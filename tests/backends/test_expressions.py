@@ -342,6 +342,8 @@ def test_expression_nested_in_itself_grows_with_its_depth_and_no_faster(
         ("NULLIF(CAST('x' AS INT), 1)", RAISED),
         ("NULLIF(1, CAST('x' AS INT))", RAISED),
         ("INITCAP(CAST(1 / 0 AS STRING))", RAISED),
+        ("ARRAY_LENGTH(GENERATE_SERIES(-9223372036854775807, B))", RAISED),
+        ("ARRAY_LENGTH(GENERATE_SERIES(-9223372036854775807, 2))", RAISED),
         ("1 + JSON_ARRAY_LENGTH('[1, 2]')", 3),
         ("1 / DEGREES(CAST(0.5 AS DOUBLE)) < 1", True),
         ("DATEADD(DAYS, 1, DATEADD(DAYS, 1, DAY))", datetime.date(2020, 2, 5)),
