@@ -20,7 +20,7 @@ from streamnb.engine.sink import materialized
 from streamnb.engine.task import QueryTask
 from streamnb.errors import KsqlStatementError, StoreError
 from streamnb.plan.clauses import QueryContext
-from streamnb.plan.logical import Project, QueryPlan
+from streamnb.plan.logical import Aggregate, PlanNode, Project, QueryPlan, children
 from streamnb.plan.lookup import check_lookup
 from streamnb.plan.query import plan_query
 from streamnb.plan.typed import TypedColumn
@@ -159,13 +159,18 @@ def _check_limit(query: ast.Query, pipeline: Pipeline) -> None:
         )
 
 
+def _groups(node: PlanNode) -> bool:
+    """Tell whether a plan aggregates, so that its rows have another key than its source's."""
+    return isinstance(node, Aggregate) or any(_groups(child) for child in children(node))
+
+
 def _result(store: Store, output: Sql, plan: QueryPlan, limit: int | None) -> list[tuple[Any, ...]]:
     """Read the rows of a batch; those of a table in the order of their keys' bytes, as a RocksDB store has them."""
     source = plan.scans[0]
     columns = join(", ", [ident(i) for _, i in plan.order])
     tail = sql("LIMIT {}", lit(limit)) if limit is not None else sql("")
     order = sql("seq, sub")
-    if source.is_table:
+    if source.is_table and not _groups(plan.root):
         windowed = source.window is not None
         keys = [ident(f"k{i}") for i in range(len(source.schema.key))]
         bounds = (ident("ws"), ident("we")) if windowed else (None, None)

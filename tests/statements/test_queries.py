@@ -95,6 +95,19 @@ def test_pull_query_looks_up_a_materialised_table() -> None:
         assert rows(nb, "SELECT N, N * 2 AS M FROM COUNTS WHERE CHANNEL = 'web';") == [(2, 4)]
 
 
+def test_pull_query_counts_the_rows_of_tables() -> None:
+    with workspace(ratings=1) as nb:
+        nb("CREATE TABLE COUNTS AS SELECT CHANNEL, COUNT(*) AS N FROM RATINGS GROUP BY CHANNEL;")
+        nb(
+            "CREATE TABLE WINDOWS AS SELECT CHANNEL, COUNT(*) AS N FROM RATINGS WINDOW TUMBLING (SIZE 1 HOUR)"
+            " GROUP BY CHANNEL;"
+        )
+        put(nb, "ratings", THREE)
+        run(nb)
+        assert rows(nb, "SELECT COUNT(*), SUM(N) FROM COUNTS;") == [(2, 3)]
+        assert rows(nb, "SELECT COUNT(*) FROM WINDOWS;") == [(2,)]
+
+
 def test_pull_query_on_windows_sees_their_bounds() -> None:
     with workspace(ratings=1) as nb:
         nb(RECENT)
