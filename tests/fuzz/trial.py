@@ -40,8 +40,9 @@ __all__ = ["SECONDS_MAX", "Trials", "draw"]
 
 T = TypeVar("T")
 SECONDS_MAX = 1.0
-"""What a statement may take; a text of megabytes may take as much for every ``LONG`` characters."""
-LONG = 100_000
+"""What a statement may take; a longer text may take as much for every ``LONG`` characters: one that is all brackets
+and does not parse is read three times, at some 20 microseconds a character."""
+LONG = 25_000
 DEEP = 400
 """Only a longer text can be nested too deeply."""
 _EXECUTED = 0.02
