@@ -168,7 +168,7 @@ def ours(nb: Workspace, workload: Workload, total: int) -> float:
     began = time.perf_counter()
     nb.execute(workload.statement)
     (query,) = nb.pipeline.engine.queries.values()
-    while query.rows_in < total:
+    while query.meter.records_in < total:
         if query.info.state == "ERROR":
             raise SystemExit(str(query.info.errors))
         time.sleep(0.005)

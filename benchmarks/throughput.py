@@ -103,7 +103,7 @@ def engine(bootstrap: str, topic: str, records: int, statements: str) -> dict[st
         workspace.execute(Path(statements).read_text())
         began = time.perf_counter()
         (query,) = workspace.pipeline.engine.queries.values()
-        while query.rows_in < records:
+        while query.meter.records_in < records:
             if query.info.state == "ERROR":
                 raise SystemExit(str(query.info.errors))
             time.sleep(0.005)
