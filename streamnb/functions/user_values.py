@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from streamnb import schema as s
 from streamnb.duck import field_names
+from streamnb.functions.values import holds_map
 from streamnb.schema import SqlType
 from streamnb.serde.arrow import arrow_type
 
@@ -224,16 +225,8 @@ def column_array(values: Sequence[Any], type_: SqlType) -> pa.Array:
 
 def read_column(array: pa.ChunkedArray | pa.Array, type_: SqlType) -> list[Any]:
     """List the Python values of a column of a type."""
-    values: list[Any] = array.to_pylist(maps_as_pydicts="strict") if _holds_map(type_) else array.to_pylist()
+    values: list[Any] = array.to_pylist(maps_as_pydicts="strict") if holds_map(type_) else array.to_pylist()
     return [_from_duck(v, type_) for v in values] if _renames(type_) else values
-
-
-def _holds_map(type_: SqlType) -> bool:
-    if isinstance(type_, s.Array):
-        return _holds_map(type_.element)
-    if isinstance(type_, s.Struct):
-        return any(_holds_map(f.type) for f in type_.fields)
-    return isinstance(type_, s.Map)
 
 
 def _renames(type_: SqlType) -> bool:

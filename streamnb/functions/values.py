@@ -12,7 +12,7 @@ from streamnb import schema as s
 from streamnb.schema import SqlType
 from streamnb.serde.arrow import arrow_type
 
-__all__ = ["arrow_type", "per_value_body"]
+__all__ = ["arrow_type", "holds_map", "per_value_body"]
 
 
 def per_value_body(
@@ -24,7 +24,7 @@ def per_value_body(
     called once for equal arguments of a chunk. Without parameters it takes one array, which says how many rows.
     """
     type_ = arrow_type(returns)
-    maps = any(_holds_map(p) for p in params)
+    maps = any(holds_map(p) for p in params)
     same = s.DOUBLE not in params  # 0.0 and -0.0 are equal, yet not the same
 
     def body(*arrays: pa.ChunkedArray) -> pa.Array:
@@ -63,9 +63,10 @@ def _strict(function: Callable[..., Any], rows: Iterable[tuple[Any, ...]], same:
     return out
 
 
-def _holds_map(type_: SqlType) -> bool:
+def holds_map(type_: SqlType) -> bool:
+    """Tell whether a type has a MAP somewhere in it."""
     if isinstance(type_, s.Array):
-        return _holds_map(type_.element)
+        return holds_map(type_.element)
     if isinstance(type_, s.Struct):
-        return any(_holds_map(f.type) for f in type_.fields)
+        return any(holds_map(f.type) for f in type_.fields)
     return isinstance(type_, s.Map)
