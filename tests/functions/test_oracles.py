@@ -25,18 +25,6 @@ from tests.functions.oracles import oracle
 Draw = Callable[[random.Random], Any]
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry()
-
-
 def one_of(*values: Any) -> Draw:
     """Draw one of the values."""
     return lambda rng: rng.choice(values)

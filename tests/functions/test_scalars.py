@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import pytest
 
@@ -13,18 +12,6 @@ from streamnb.store import Store
 from tests.functions.calling import Case, run
 from tests.functions.cases import CASES
 from tests.functions.cases.strings import TRANSLATED
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def registry() -> Registry:
-    return Registry()
 
 
 @pytest.mark.parametrize("given", CASES, ids=str)
