@@ -17,6 +17,8 @@ from streamnb.serde.arrow import arrow_type
 if TYPE_CHECKING:
     import pandas as pd
 
+    from streamnb.widgets.live import LiveView
+
 __all__ = ["Live", "Message", "Result", "Rows"]
 
 Columns = Sequence[tuple[str, SqlType]]
@@ -133,6 +135,23 @@ class Live:
         """Return the newest rows as a pandas frame."""
         frame: pd.DataFrame = self.arrow().to_pandas()
         return frame
+
+    # What draws lies above what is drawn: these two import it when they are called, and only then.
+
+    def table(self, **options: Any) -> LiveView:
+        """Return a live table of the query, to be shown as the value of a cell or put into a dashboard.
+
+        The options are those of ``streamnb.widgets.views.table``.
+        """
+        from streamnb.widgets import views
+
+        return views.table(self, **options)
+
+    def chart(self, kind: str = "auto", **options: Any) -> LiveView:
+        """Return a live chart of the query; the options are those of ``streamnb.widgets.views.chart``."""
+        from streamnb.widgets import views
+
+        return views.chart(self, kind, **options)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the query has ended (by LIMIT, an error or ``stop``); False when the time is up."""

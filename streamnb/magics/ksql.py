@@ -18,6 +18,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 from streamnb.magics.completion import matcher
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.widgets.encoding import CHART_KINDS, ChartOptions
+from streamnb.widgets.live import LiveView
 from streamnb.widgets.session import CellOptions, NotebookSession
 
 __all__ = ["OPTIONS", "KsqlMagics", "load_ipython_extension", "unload_ipython_extension"]
@@ -157,6 +158,8 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     for kind in (Live, Message, Rows):
         if formatter is not None:
             formatter.for_type(kind, magics.session.show)
+    if formatter is not None:
+        formatter.for_type(LiveView, magics.session.show_view)
     atexit.register(magics.session.close)
 
 

@@ -7,19 +7,15 @@ from typing import Any
 
 import ipywidgets
 
-from streamnb.widgets.chart import LiveChart
 from streamnb.widgets.controls import ENDED, StatusBar, close_tree, state_name
-from streamnb.widgets.encoding import ChartOptions
-from streamnb.widgets.feed import FRAME_S, FeedSnapshot, LiveQuery, Sender, default_sender
+from streamnb.widgets.feed import FeedSnapshot, LiveQuery, Sender, default_sender
 from streamnb.widgets.output import WIDGET_MIME, publish, replace
 from streamnb.widgets.rows import Layout, layout_of, visible
 from streamnb.widgets.snapshot import STATIC_ROWS_MAX, of_shown
-from streamnb.widgets.table import LiveTable
+from streamnb.widgets.transport import FrameWidget
 
 __all__ = ["LiveView"]
 
-ROWS_MAX = 200
-POINTS_MAX = 1000
 _STATUS_S = 0.5
 _PICTURE_FIRST_S = 1.0
 _PICTURE_GROWTH = 3.0
@@ -37,11 +33,9 @@ class LiveView:
     def __init__(
         self,
         query: LiveQuery,
+        body: FrameWidget,
         *,
         name: str = "",
-        rows_max: int | None = None,
-        rate_max: float = 1 / FRAME_S,
-        chart: ChartOptions | None = None,
         sender: Sender | None = None,
     ) -> None:
         self.query = query
@@ -59,11 +53,7 @@ class LiveView:
         self._settled = threading.Event()
         self._closed = threading.Event()
         self._bar = StatusBar(name, self._noun, self.stop)
-        self._body: LiveTable | LiveChart
-        if chart is None:
-            self._body = LiveTable(query, rows_max or ROWS_MAX, rate_max)
-        else:
-            self._body = LiveChart(query, chart, rows_max or POINTS_MAX, rate_max)
+        self._body = body
         self.widget = ipywidgets.VBox([self._bar.box, self._body], layout=ipywidgets.Layout(width="100%"))
         self._display_id = f"streamnb-{self.widget.model_id}"
 
@@ -73,6 +63,9 @@ class LiveView:
         self._bar.show(state_name(self.query), self._snapshot.total, 0.0)
         publish(self._bundle(), self._display_id)
         self._sender.add(self)
+
+    def _ipython_display_(self) -> None:
+        self.show()
 
     def stop(self) -> None:
         """Stop the query; its rows stay on show."""

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import streamnb
 from streamnb.catalog import closest
@@ -14,14 +14,15 @@ from streamnb.errors import KsqlError, StreamnbError
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.schema import STRING, SqlType
 from streamnb.sql.parser import split_statements
+from streamnb.widgets import views
 from streamnb.widgets.encoding import ChartOptions
-from streamnb.widgets.feed import FRAME_S, FeedSnapshot
+from streamnb.widgets.feed import FeedSnapshot, LiveQuery
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
 from streamnb.widgets.snapshot import of_rows
 from streamnb.workspace import Workspace, connect
 
-__all__ = ["CellOptions", "Job", "NotebookSession", "mask_secrets"]
+__all__ = ["CellOptions", "Job", "NotebookSession", "Showable", "mask_secrets"]
 
 _SETTLE_S = 2.0
 _TITLE_CHARS = 70
@@ -39,6 +40,18 @@ class CellOptions:
     rate: float | None = None
     show: bool = True
     wait: bool = False
+
+
+class Showable(Protocol):
+    """What can be the value of a cell and has to be taken away when the cell runs again."""
+
+    def show(self) -> None:
+        """Put it into the running cell."""
+        ...
+
+    def close(self) -> None:
+        """Take it off the page; a still picture stays."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -80,6 +93,7 @@ class NotebookSession:
         self._history: list[Entry] = []
         self._owner = ""
         self._shown: list[Result] = []
+        self._views: list[tuple[str, Showable]] = []
 
     @property
     def workspace(self) -> Workspace | None:
@@ -108,6 +122,7 @@ class NotebookSession:
         for job in list(self._jobs.values()):
             job.end(close=True)
         self._jobs.clear()
+        self._close_views(self._views)
         if self._workspace is not None:
             self._workspace.close()
             self._workspace = None
@@ -119,6 +134,12 @@ class NotebookSession:
         for job in [job for job in self._jobs.values() if job.owner == owner]:
             del self._jobs[job.name]
             job.end(close=True)
+        self._close_views([entry for entry in self._views if entry[0] == owner])
+
+    def _close_views(self, entries: Sequence[tuple[str, Showable]]) -> None:
+        for entry in list(entries):
+            self._views.remove(entry)
+            entry[1].close()
 
     def run(self, text: str, options: CellOptions) -> Result | None:
         """Run the statements of a cell one by one, show their results, and return the last one's.
@@ -172,6 +193,11 @@ class NotebookSession:
             self._shown.append(result)
             self._show(result, CellOptions())
 
+    def show_view(self, view: Showable) -> None:
+        """Show a view in the running cell, until that cell runs again."""
+        self._views.append((self._owner, view))
+        view.show()
+
     def _show(self, result: Result, options: CellOptions) -> None:
         if isinstance(result, Live):
             self._start_job(result, options)
@@ -179,7 +205,7 @@ class NotebookSession:
             return
         elif isinstance(result, Rows):
             if options.chart is not None:
-                LiveView(_Still(result), chart=options.chart, rows_max=options.limit).show()
+                self.show_view(_draw(_Still(result), options, ""))
             else:
                 _publish_rows(result, options.limit)
         else:
@@ -197,13 +223,7 @@ class NotebookSession:
         view = None
         try:
             if options.show:
-                view = LiveView(
-                    live,
-                    name=options.name or _title(live.statement),
-                    rows_max=options.limit,
-                    rate_max=options.rate or 1 / FRAME_S,
-                    chart=options.chart,
-                )
+                view = _draw(live, options, options.name or _title(live.statement))
                 view.show()
         except StreamnbError:
             live.stop()
@@ -278,6 +298,23 @@ class _StillSnapshot:
     total: int
     done: bool
     error: str | None
+
+
+def _draw(query: LiveQuery, options: CellOptions, name: str) -> LiveView:
+    """Make the view that the options of a cell ask for."""
+    if options.chart is None:
+        return views.table(query, name=name, limit=options.limit, rate=options.rate)
+    asked = options.chart
+    return views.chart(
+        query,
+        asked.kind,
+        x=asked.x,
+        y=asked.y,
+        color=asked.color,
+        name=name,
+        limit=options.limit,
+        rate=options.rate,
+    )
 
 
 def mask_secrets(text: str) -> str:

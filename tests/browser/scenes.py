@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING, TIMESTAMP, Array
-from streamnb.widgets.encoding import ChartOptions
+from streamnb.widgets import views
 from streamnb.widgets.live import LiveView
 from tests.widgets.fake_query import FakeQuery
 
@@ -41,7 +41,7 @@ def table() -> Scene:
             counts[chance.choice(list(counts))] += 1
         query.feed.put([(c, n, round(n / 7, 2), [c, "x"]) for c, n in counts.items()], sum(counts.values()))
 
-    return _run(LiveView(query, name="ratings by channel"), query, fill)
+    return _run(views.table(query, name="ratings by channel"), query, fill)
 
 
 def chart(kind: str = "auto") -> Scene:
@@ -59,7 +59,7 @@ def chart(kind: str = "auto") -> Scene:
         newest = list(rows.items())[-80:]
         query.feed.put([(card, s, s + 5000, n) for (card, s), n in newest], sum(rows.values()))
 
-    return _run(LiveView(query, name="possible fraud", chart=ChartOptions(kind)), query, fill)
+    return _run(views.chart(query, kind, name="possible fraud"), query, fill)
 
 
 def stream() -> Scene:
@@ -73,7 +73,7 @@ def stream() -> Scene:
         message = "worst. flight. ever. #neveragain"
         query.feed.append(*[(first + i, chance.randint(1, 5), message, None) for i in range(10)])
 
-    return _run(LiveView(query, name="ratings", rows_max=100), query, fill, 0.05)
+    return _run(views.table(query, name="ratings", limit=100), query, fill, 0.05)
 
 
 def line() -> Scene:
@@ -85,7 +85,7 @@ def line() -> Scene:
         at = dt.datetime(2018, 3, 28) + dt.timedelta(seconds=n)
         query.feed.append((at, "attic", 20 + 5 * math.sin(n / 20)), (at, "study", 15 + 3 * math.cos(n / 15)))
 
-    view = LiveView(query, name="temperature", chart=ChartOptions("line", color="sensor"), rows_max=300)
+    view = views.chart(query, "line", color="sensor", name="temperature", limit=300)
     return _run(view, query, fill, 0.02)
 
 
@@ -99,4 +99,4 @@ def categories() -> Scene:
         counts[chance.choice(list(counts))] += 1
         query.feed.put(list(counts.items()), sum(counts.values()))
 
-    return _run(LiveView(query, name="ratings by channel", chart=ChartOptions("bar")), query, fill)
+    return _run(views.chart(query, "bar", name="ratings by channel"), query, fill)

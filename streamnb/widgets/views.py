@@ -1,0 +1,52 @@
+"""The views of a live query, by the name of what they draw."""
+
+from __future__ import annotations
+
+from streamnb.widgets.chart import LiveChart
+from streamnb.widgets.encoding import ChartOptions
+from streamnb.widgets.feed import FRAME_S, LiveQuery, Sender
+from streamnb.widgets.live import LiveView
+from streamnb.widgets.table import LiveTable
+
+__all__ = ["POINTS_MAX", "ROWS_MAX", "chart", "table"]
+
+ROWS_MAX = 200
+POINTS_MAX = 1000
+
+
+def table(
+    query: LiveQuery,
+    *,
+    name: str = "",
+    limit: int | None = None,
+    rate: float | None = None,
+    sender: Sender | None = None,
+) -> LiveView:
+    """Make a live table of a query; it is not on the page yet.
+
+    ``limit`` bounds the rows (200), ``rate`` the frames a second (20).
+    """
+    return LiveView(query, LiveTable(query, limit or ROWS_MAX, rate or 1 / FRAME_S), name=name, sender=sender)
+
+
+def chart(
+    query: LiveQuery,
+    kind: str = "auto",
+    *,
+    x: str | None = None,
+    y: str | None = None,
+    color: str | None = None,
+    name: str = "",
+    limit: int | None = None,
+    rate: float | None = None,
+    sender: Sender | None = None,
+) -> LiveView:
+    """Make a live chart of a query; it is not on the page yet.
+
+    ``kind`` is one of ``CHART_KINDS``; what is not said is chosen from the columns. ``limit`` bounds the points, 1,000
+    if not said, ``rate`` the frames a second, 20.
+
+    Raises: StreamnbError for a column that is not there or can't be drawn as asked.
+    """
+    body = LiveChart(query, ChartOptions(kind, x, y, color), limit or POINTS_MAX, rate or 1 / FRAME_S)
+    return LiveView(query, body, name=name, sender=sender)
