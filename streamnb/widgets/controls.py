@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import ipywidgets
 
+from streamnb.widgets.delivery import tree
 from streamnb.widgets.feed import LiveQuery
 
 __all__ = ["ENDED", "Meter", "StatusBar", "close_tree", "state_name"]
@@ -86,10 +87,5 @@ class StatusBar:
 
 def close_tree(widget: ipywidgets.Widget) -> None:
     """Close a widget with everything it is made of: closing a box alone leaves the rest alive in the page."""
-    for child in getattr(widget, "children", ()):
-        close_tree(child)
-    for part in ("layout", "style"):
-        owned = getattr(widget, part, None)
-        if isinstance(owned, ipywidgets.Widget):
-            owned.close()
-    widget.close()
+    for part in tree(widget):
+        part.close()

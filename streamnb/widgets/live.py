@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 
 from streamnb.widgets.controls import ENDED, StatusBar, close_tree, state_name
+from streamnb.widgets.delivery import answer_while_busy
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery, Sender, default_sender
 from streamnb.widgets.output import WIDGET_MIME, publish, replace
 from streamnb.widgets.rows import Layout, layout_of, visible
@@ -55,6 +56,7 @@ class LiveView:
         self._bar = StatusBar(name, self._noun, self.stop)
         self._body = body
         self.widget = ipywidgets.VBox([self._bar.box, self._body], layout=ipywidgets.Layout(width="100%"))
+        answer_while_busy(self.widget)
         self._display_id = f"streamnb-{self.widget.model_id}"
 
     def show(self) -> None:

@@ -1,0 +1,53 @@
+"""Views of a running kernel come back when the page does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.jupyter import Lab, NotebookPage
+from tests.browser.test_views import CELL_TEXTS, SETUP, screenshot, wait_for_change
+
+pytestmark = pytest.mark.browser
+
+SCENES = [SETUP, "view, q = scenes.table()", "chart, w = scenes.line()"]
+CHART_NOTE = "() => document.querySelector('.snb-note')?.textContent"
+
+
+def assert_views_are_live(notebook: NotebookPage) -> None:
+    notebook.page.wait_for_selector(".snb-table tbody tr")
+    notebook.page.wait_for_selector(".snb-plot .bk-Figure")
+    wait_for_change(notebook, CELL_TEXTS)
+    wait_for_change(notebook, CHART_NOTE)
+    assert notebook.page.locator(".snb-table").count() == 1
+    assert notebook.page.locator(".snb-plot .bk-Figure").count() == 1
+
+
+def save(notebook: NotebookPage) -> None:
+    notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
+
+
+def test_views_come_back_after_the_browser_reloads(lab: Lab, notebook_page: NotebookPage) -> None:
+    notebook_page.open(lab, lab.write("reload.ipynb", SCENES))
+    notebook_page.run_all()
+    assert_views_are_live(notebook_page)
+    save(notebook_page)
+    notebook_page.page.reload()
+    assert_views_are_live(notebook_page)
+    screenshot(notebook_page, "reloaded")
+    notebook_page.page.get_by_role("button", name="Stop").first.click()
+    notebook_page.page.wait_for_function("() => document.body.textContent.includes('STOPPED')")
+
+
+def test_views_come_back_when_the_notebook_is_opened_again_on_a_running_kernel(
+    lab: Lab, notebook_page: NotebookPage
+) -> None:
+    name = lab.write("again.ipynb", SCENES)
+    notebook_page.open(lab, name)
+    notebook_page.run_all()
+    assert_views_are_live(notebook_page)
+    save(notebook_page)
+    notebook_page.page.evaluate("() => window.jupyterapp.shell.currentWidget.close()")
+    notebook_page.page.wait_for_function("() => !document.querySelector('.jp-Notebook')")
+    notebook_page.page.evaluate("(name) => window.jupyterapp.commands.execute('docmanager:open', {path: name})", name)
+    assert_views_are_live(notebook_page)
+    assert notebook_page.console_errors == []
