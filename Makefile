@@ -16,8 +16,9 @@ setup: $(READY) ## Create .venv with the locked packages and streamnb in it
 
 # pip's own find-links and index settings stay what they are on this machine; the lock names only versions and hashes.
 # The package is installed anew when its C code has changed, which compiles it.
-NATIVE := hatch_build.py $(wildcard streamnb/native/*.[ch])
-$(READY): requirements.lock pyproject.toml $(NATIVE)
+# JupyterLab finds the prebuilt extension where the installation puts it.
+INSTALLED := hatch_build.py $(wildcard streamnb/native/*.[ch] streamnb/labextension/* streamnb/labextension/static/*)
+$(READY): requirements.lock pyproject.toml $(INSTALLED)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "streamnb needs Python 3.11 or newer; try: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
@@ -44,6 +45,7 @@ format: $(READY) ## Rewrite the code in the project's format
 docs: $(READY) ## Write the generated reference pages
 	$(BIN)/python -m streamnb.config > docs/reference/settings.md
 	$(BIN)/python -m tests.conformance.reference
+	$(BIN)/python -m streamnb.magics.words > streamnb/labextension/static/words.json
 
 # Works for Python 3.11 and newer on every platform. Made anew from the ranges in pyproject.toml; LOCK=--upgrade takes
 # newer versions, without it the versions that are locked now stay where they can.

@@ -27,7 +27,7 @@ _RANK: dict[SqlType, int] = {s.INTEGER: 0, s.BIGINT: 1, s.DOUBLE: 3}
 _INTEGERS: dict[SqlType, Decimal] = {s.INTEGER: Decimal(10, 0), s.BIGINT: Decimal(19, 0)}
 
 
-_KNOWN = (
+TYPE_WORDS = (
     "BOOLEAN", "INT", "INTEGER", "BIGINT", "DOUBLE", "DECIMAL", "VARCHAR", "STRING", "BYTES", "DATE", "TIME",
     "TIMESTAMP", "ARRAY", "MAP", "STRUCT",
 )  # fmt: skip
@@ -51,11 +51,13 @@ def named_type(type_: SqlType, custom: Mapping[str, SqlType]) -> SqlType:
     if isinstance(type_, ast.TypeName):
         if type_.name in custom:
             return named_type(custom[type_.name], custom)
-        near = _ELSEWHERE.get(type_.name) or closest(type_.name, (*_KNOWN, *custom))
+        near = _ELSEWHERE.get(type_.name) or closest(type_.name, (*TYPE_WORDS, *custom))
         raise KsqlStatementError(
             f"Cannot resolve unknown type: {type_.name}",
             summary=f"type {type_.name} does not exist",
-            hint=f"did you mean {near}?" if near else f"types are {', '.join(_KNOWN)}; SHOW TYPES lists custom ones.",
+            hint=f"did you mean {near}?"
+            if near
+            else f"types are {', '.join(TYPE_WORDS)}; SHOW TYPES lists custom ones.",
         )
     if isinstance(type_, Array):
         return Array(named_type(type_.element, custom))

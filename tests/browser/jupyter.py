@@ -227,3 +227,10 @@ def write_settings(folder: Path, settings: dict[str, dict[str, Any]]) -> None:
         place = folder / "jupyter_config_dir" / "lab" / "user-settings" / package
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
+
+
+def link_extension(folder: Path) -> None:
+    """Have JupyterLab load the prebuilt extension of this tree, not the one that an installation has copied."""
+    place = folder / "jupyter_data_dir" / "labextensions"
+    place.mkdir(parents=True)
+    (place / "streamnb").symlink_to(ROOT / "streamnb" / "labextension", target_is_directory=True)

@@ -25,13 +25,13 @@ def wait_for_change(notebook: NotebookPage, expression: str) -> None:
     notebook.page.wait_for_function(f"(before) => ({expression})() !== before", arg=before)
 
 
-def screenshot(notebook: NotebookPage, name: str) -> None:
-    """Save a picture of the page where STREAMNB_SCREENSHOTS points."""
+def screenshot(notebook: NotebookPage, name: str, selector: str = ".jp-OutputArea-output") -> None:
+    """Save pictures of parts of the page where STREAMNB_SCREENSHOTS points."""
     folder = os.environ.get("STREAMNB_SCREENSHOTS")
     if folder:
         place = ROOT / folder
         place.mkdir(parents=True, exist_ok=True)
-        for number, output in enumerate(notebook.page.locator(".jp-OutputArea-output").all()):
+        for number, output in enumerate(notebook.page.locator(selector).all()):
             output.screenshot(path=Path(place) / f"{name}-{number}.png")
 
 

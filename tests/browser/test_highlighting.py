@@ -1,0 +1,61 @@
+"""Cells of streaming SQL are coloured in JupyterLab by the prebuilt extension."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.jupyter import Lab, NotebookPage
+from tests.browser.test_views import screenshot
+
+pytestmark = pytest.mark.browser
+
+CELL = """%%ksql -o q --chart bar
+-- it's a comment
+SELECT CHANNEL, COUNT(*) AS N, 'it''s' AS T, CAST(STARS AS BIGINT) + 1.5 FROM RATINGS
+  WINDOW TUMBLING (SIZE 5 SECONDS) /* for all
+  lines */ WHERE STARS < :stars AND `q c` <> ${limit} GROUP BY CHANNEL EMIT CHANGES;"""
+LINE = "counts = %ksql SELECT * FROM RATINGS;\ntext = 'SELECT 1'"
+# Our marks are cut where the cell's own language has tokens of its own, so their texts are joined.
+TEXTS = """(kind) => [...document.querySelectorAll(`.snb-ksql-${kind}`)].map((mark) => mark.textContent).join('')"""
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_cells_and_lines_are_coloured_as_statements(lab: Lab, notebook_page: NotebookPage, theme: str) -> None:
+    notebook_page.open(lab, lab.write("colours.ipynb", [CELL, LINE]))
+    notebook_page.page.evaluate(
+        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
+    )
+    notebook_page.page.wait_for_selector(".snb-ksql-keyword")
+    notebook_page.page.wait_for_function(
+        "(light) => document.body.dataset.jpThemeLight === light", arg=str(theme.endswith("Light")).lower()
+    )
+    kinds = ("magic", "option", "comment", "string", "function", "type", "number", "bound")
+    assert {kind: notebook_page.page.evaluate(TEXTS, kind) for kind in kinds} == {
+        "magic": "%%ksql%ksql",
+        "option": "-o--chart",
+        "comment": "-- it's a comment/* for all  lines */",
+        "string": "'it''s'",
+        "function": "COUNT",
+        "type": "BIGINT",
+        "number": "1.55",
+        "bound": ":stars${limit}",
+    }
+    assert notebook_page.page.evaluate(TEXTS, "keyword").startswith("SELECTASASCASTAS")
+    colours = notebook_page.page.evaluate(
+        """() => ['keyword', 'string', 'comment', 'plain', 'function'].map(
+            (kind) => getComputedStyle(document.querySelector(`.snb-ksql-${kind}`)).color)"""
+    )
+    assert len(set(colours)) == len(colours)
+    folder_name = "colours-dark" if theme.endswith("Dark") else "colours-light"
+    screenshot(notebook_page, folder_name, ".jp-InputArea-editor")
+    assert notebook_page.console_errors == []
+
+
+def test_comment_shortcut_writes_a_comment_of_the_language(lab: Lab, notebook_page: NotebookPage) -> None:
+    notebook_page.open(lab, lab.write("comment.ipynb", ["%%ksql\nSHOW STREAMS;"]))
+    notebook_page.page.wait_for_selector(".snb-ksql-keyword")
+    notebook_page.page.locator(".cm-line", has_text="SHOW").click()
+    notebook_page.page.keyboard.press("Control+/")
+    notebook_page.page.wait_for_function(
+        "() => document.querySelectorAll('.cm-line')[1].textContent === '-- SHOW STREAMS;'"
+    )
