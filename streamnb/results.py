@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from streamnb.engine.feed import Feed
 from streamnb.engine.push import PushQuery
+from streamnb.plan.diagram import Diagram
 from streamnb.schema import Decimal, Primitive, SqlType
 from streamnb.serde.arrow import arrow_type
 
@@ -55,7 +56,8 @@ class Message:
 class Rows:
     """A finished table of rows: SHOW, DESCRIBE, EXPLAIN, PRINT, a pull query, or a SELECT over history.
 
-    ``key_places`` are the places of the columns that identify a row of a table, window bounds included.
+    ``key_places`` are the places of the columns that identify a row of a table, window bounds included; ``diagram`` is
+    the plan of an EXPLAIN, to be drawn.
     """
 
     statement: str
@@ -65,6 +67,7 @@ class Rows:
     final_message: str | None = None
     key_columns: int = 0
     key_places: tuple[int, ...] = ()
+    diagram: Diagram | None = None
 
     def arrow(self) -> pa.Table:
         """Return the rows as an Arrow table."""
@@ -79,7 +82,8 @@ class Rows:
 class Live:
     """A running push query.
 
-    ``feed`` has its newest rows (a bounded number); ``df()`` and ``arrow()`` are snapshots of these.
+    ``sources`` are the names of the streams and tables it reads. ``feed`` has its newest rows, a bounded number;
+    ``df()`` and ``arrow()`` are snapshots of these.
     """
 
     def __init__(
@@ -90,6 +94,7 @@ class Live:
         *,
         key_columns: int,
         key_places: tuple[int, ...] = (),
+        sources: tuple[str, ...] = (),
         push: PushQuery,
         on_stop: Callable[[Live], None],
     ) -> None:
@@ -98,6 +103,7 @@ class Live:
         self.columns = tuple(columns)
         self.key_columns = key_columns
         self.key_places = key_places
+        self.sources = sources
         self._push = push
         self._on_stop = on_stop
         self._started_s = time.monotonic()

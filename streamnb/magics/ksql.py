@@ -62,7 +62,7 @@ class KsqlMagics(Magics):
     @_option("--no-display", action="store_true", help="start the query without a view")
     @_option("--wait", action="store_true", help="return when the query has ended (LIMIT, or an interrupt)")
     @_option("--all", action="store_true", help="with stop: all live queries")
-    @_option("words", nargs="*", help="a URL, a statement, or stop [NAME], jobs, history, close")
+    @_option("words", nargs="*", help="a URL, a statement, or stop [NAME], jobs, graph, history, close")
     @line_cell_magic
     def ksql(self, line: str, cell: str | None = None) -> Result | None:
         """Run streaming SQL: a statement on the line, or the statements of the cell.
@@ -74,7 +74,7 @@ class KsqlMagics(Magics):
             %ksql SHOW STREAMS;
             %%ksql -o q --chart bar              a live chart; q.df(), q.arrow(), q.stop()
             SELECT CHANNEL, COUNT(*) AS N FROM RATINGS GROUP BY CHANNEL EMIT CHANGES;
-            %ksql jobs                           what runs; also: history, stop [NAME], stop --all, close
+            %ksql jobs                           what runs; also: graph, history, stop [NAME], stop --all, close
         """
         # The empty line stands for the magic's own, so that errors count lines as the notebook does.
         head, rest = (line, "\n" + cell) if cell is not None else _split_line(line)
@@ -98,6 +98,8 @@ class KsqlMagics(Magics):
             self.session.connect(words[-1])
         elif words == ["jobs"]:
             self.session.jobs()
+        elif words == ["graph"]:
+            self.session.graph()
         elif words == ["history"]:
             self.session.history()
         elif words == ["close"]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from streamnb.catalog import DataSource
 from streamnb.errors import Span
+from streamnb.plan.diagram import Box, Diagram
 from streamnb.plan.logical import (
     Aggregate,
     Filter,
@@ -54,6 +55,23 @@ class Explanation:
     def lines(self) -> list[str]:
         """Draw the tree, with a line for the result above it."""
         return [f"result: {self._result()}", *self._tree(self.plan.root)]
+
+    def diagram(self) -> Diagram:
+        """Put the operators into boxes, from what they read to the result."""
+        boxes: list[Box] = []
+        arrows: list[tuple[str, str]] = []
+
+        def add(node: PlanNode) -> str:
+            sources = [add(self._shown(child)) for child in children(node)]
+            name, notes = _heading(self.title(node))
+            boxes.append(Box(f"step {len(boxes)}", "step", name, (*notes, *self._clauses(node))))
+            arrows.extend((source, boxes[-1].id) for source in sources)
+            return boxes[-1].id
+
+        last = add(self.plan.root)
+        name, notes = _heading(self._result())
+        boxes.append(Box("result", "table" if self.plan.root.is_table else "stream", name, notes))
+        return Diagram(tuple(boxes), (*arrows, (last, "result")))
 
     def title(self, node: PlanNode) -> str:
         """Say in one line what an operator does."""
@@ -251,6 +269,13 @@ class Explanation:
                 return [*self._values(node.left), *self._values(node.right)]
         assert isinstance(node, Project)
         return list(map(format_name, node.names)) or list(map(self.written, node.value_exprs))
+
+
+def _heading(title: str) -> tuple[str, tuple[str, ...]]:
+    """Cut a title into a name and the lines below it: at its signs, or before its first clause."""
+    clause = re.search(r" (?=(?:WHERE|ON|GROUP BY)\b)|(?<=\Aselect) |(?<=\Aaggregate) ", title)
+    cut = clause or re.search(r"[:;] ", title)
+    return (title, ()) if cut is None else (title[: cut.start()], tuple(title[cut.end() :].split("; ")))
 
 
 def _side_key(side: PlanNode) -> Typed:

@@ -49,7 +49,7 @@ def explain_statement(pipeline: Pipeline, statement: ast.Explain, text: str) -> 
         rows.append((f"names in {step.name}", f"{title}: {columns}"))
     for step in program.steps:
         rows += [(f"sql of {step.name}{part}", sql) for s in step.statements for part, sql in _texts(s)]
-    return Rows(text, (("Part", STRING), ("Text", STRING)), rows, "Plan")
+    return Rows(text, (("Part", STRING), ("Text", STRING)), rows, "Plan", diagram=explanation.diagram())
 
 
 def _planned(pipeline: Pipeline, explained: _Explained) -> tuple[QueryPlan, DataSource | None]:

@@ -73,6 +73,7 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
         columns,
         key_columns=_key_columns(plan),
         key_places=_key_places(plan),
+        sources=tuple(dict.fromkeys(source.name for source in plan.scans)),
         push=query_,
         on_stop=on_stop,
     )

@@ -11,12 +11,15 @@ from typing import Any, Protocol
 import streamnb
 from streamnb.catalog import closest
 from streamnb.errors import KsqlError, StreamnbError
+from streamnb.plan.diagram import Box, Diagram
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.schema import STRING, SqlType
 from streamnb.sql.parser import split_statements
+from streamnb.statements.graph import pipeline_diagram, rate_text
 from streamnb.widgets import views
 from streamnb.widgets.encoding import ChartOptions
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
+from streamnb.widgets.graph import LiveGraph
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
 from streamnb.widgets.snapshot import of_rows
@@ -207,6 +210,9 @@ class NotebookSession:
             if options.chart is not None:
                 self.show_view(_draw(_Still(result), options, ""))
             else:
+                if result.diagram is not None:
+                    plan = result.diagram
+                    self.show_view(LiveGraph(lambda: plan, live=False))
                 _publish_rows(result, options.limit)
         else:
             _publish_answers([result])
@@ -263,6 +269,26 @@ class NotebookSession:
             for query in self._workspace.pipeline.catalog.queries.values():
                 rows.append((query.id, "persistent", query.state, None, None, _title(query.statement)))
         _publish_table("", ("name", "kind", "state", "rows", "rows/s", "statement"), rows)
+
+    def graph(self) -> None:
+        """Show the pipeline and the live queries as a graph that stays current."""
+        self._connected()
+        self.show_view(LiveGraph(self._diagram))
+
+    def _diagram(self) -> Diagram:
+        """Put the live queries beside the pipeline. Raises: KsqlError once the pipeline is closed."""
+        pipeline = self._connected().pipeline
+        drawn = pipeline_diagram(pipeline)
+        ids = {box.id for box in drawn.boxes}
+        boxes, arrows = list(drawn.boxes), list(drawn.arrows)
+        for job in list(self._jobs.values()):
+            if job.live.state != "RUNNING":
+                continue
+            rate = rate_text(job.live.stats()["rows_per_s"])
+            boxes.append(Box(f"live {job.name}", "live", job.name, ("live query", f"out {rate}"), "RUNNING"))
+            ends = [f"source {name}" for name in job.live.sources]
+            arrows += [(end, f"live {job.name}") for end in ends if end in ids]
+        return Diagram(tuple(boxes), tuple(arrows))
 
     def history(self) -> None:
         """Show the statements run so far, secrets masked."""
