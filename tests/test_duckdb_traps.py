@@ -88,6 +88,30 @@ def test_case_evaluates_only_the_branch_it_takes(store: Store) -> None:
     assert one(store, text) == "zero"
 
 
+ABSENT = "(list_position(l, CASE WHEN s = 'x' THEN s::INT END) IS NOT NULL)"
+
+
+def test_an_error_is_left_out_where_statistics_tell_the_result(plain: duckdb.DuckDBPyConnection) -> None:
+    # store.py: else it depends on the rows beside a record whether its error is logged.
+    plain.execute("CREATE TEMP TABLE t AS SELECT NULL::INT[] AS l, 'x' AS s")
+    assert plain.execute(f"SELECT {ABSENT} FROM t").fetchone() == (False,)
+
+
+def test_no_error_is_left_out_with_the_settings_of_the_store(store: Store) -> None:
+    store.execute(Sql("CREATE TEMP TABLE t AS SELECT NULL::INT[] AS l, 'x' AS s"))
+    with pytest.raises(DatabaseError, match="Could not convert"):
+        store.rows(Sql(f"SELECT {ABSENT} FROM t"))
+
+
+def test_operands_behind_a_null_are_not_evaluated_where_it_is_one_vector(store: Store) -> None:
+    # backends/duckdb/operands.py: COALESCE makes such a vector of the only row of a batch, CASE of more.
+    store.execute(Sql("CREATE TEMP TABLE t AS SELECT NULL::INT AS n, 'x' AS s"))
+    for null in ("coalesce(n, n)", "CASE WHEN n = 1 THEN n END"):
+        assert one(store, f"SELECT {null} + s::INT FROM t") is None
+        with pytest.raises(DatabaseError, match="Could not convert"):
+            store.rows(Sql(f"SELECT list_transform([{{'a': {null}, 'b': s::INT}}], lambda x: x.a + x.b)[1] FROM t"))
+
+
 # Numbers. Code: backends/duckdb/arithmetic.py, casts.py.
 
 

@@ -81,7 +81,7 @@ def test_guards_hold_on_cursors(store: Store) -> None:
                 " list_sort(string_split(current_setting('disabled_optimizers'), ',')),"
                 " current_setting('python_enable_replacements'), current_setting('lock_configuration')"
             )
-        ) == [("UTC", ["common_subexpressions", "in_clause"], False, True)]
+        ) == [("UTC", ["common_subexpressions", "in_clause", "statistics_propagation"], False, True)]
 
 
 def test_limits_are_set_on_opening() -> None:

@@ -190,7 +190,7 @@ def fail(message: str, type_: str) -> str:
     return f"CAST(CAST('{message}' AS INTEGER) AS {type_})"
 
 
-_SIMPLE = re.compile(r"""[A-Za-z0-9_.]+\Z|"[^"]*"\Z|'[^']*'\Z|-?\d+(\.\d+)?(::\w+)?\Z""")
+_SIMPLE = re.compile(r"""[A-Za-z0-9_.]+\Z|"[^"]*"(\."[^"]*")?\Z|'[^']*'\Z|-?\d+(\.\d+)?(::\w+)?\Z""")
 _BOUND = "bound"
 
 

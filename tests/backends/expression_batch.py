@@ -72,6 +72,12 @@ class Batch:
         first, second = (RAISED if row is None else row["v"] for (row,) in rows)
         return first, second
 
+    def evaluate_alone(self, text: str) -> Any:
+        """Evaluate an expression over the first record as a batch of its own."""
+        self.store.execute(sql("CREATE OR REPLACE TEMP TABLE alone AS SELECT * FROM batch WHERE seq = 0"))
+        [(row,)] = self.store.rows(sql("SELECT {} FROM alone", self.compiled(text).attempt))
+        return RAISED if row is None else row["v"]
+
     def passing(self, text: str) -> list[int]:
         """List the records for which a WHERE condition is true."""
         condition = compile_predicate(self.typed(text))

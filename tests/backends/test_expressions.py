@@ -264,6 +264,28 @@ def test_failing_row_leaves_the_others_of_its_batch_alone(batch: Batch) -> None:
     assert [row and row["v"] for (row,) in found] == [0, 2, None, 12]
 
 
+@pytest.mark.parametrize("null", ["CASE WHEN I > 100 THEN I END", "COALESCE(A[3], A[3])"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{null} + INT_FROM_BYTES(RAW)",
+        "INT_FROM_BYTES(RAW) - {null}",
+        "{null} = INT_FROM_BYTES(RAW)",
+        "{null} BETWEEN 1 AND INT_FROM_BYTES(RAW)",
+        "{null} IN (1, INT_FROM_BYTES(RAW))",
+        "CAST({null} AS STRING) || FROM_BYTES(RAW, S)",
+        "CAST({null} AS STRING) LIKE FROM_BYTES(RAW, S)",
+        "SUBSTRING(CAST({null} AS STRING), INT_FROM_BYTES(RAW))",
+        "ARRAY_CONTAINS(ARRAY[{null}], INT_FROM_BYTES(RAW))",
+        "GENERATE_SERIES({null}, I, 0)",
+        "TIMESTAMPADD(DAYS, CAST(B AS INT) + 2147483647, FROM_UNIXTIME(CAST({null} AS BIGINT)))",
+    ],
+)
+def test_operand_that_raises_does_so_whatever_the_others_are(batch: Batch, text: str, null: str) -> None:
+    text = text.format(null=null)
+    assert (batch.evaluate(text)[0], batch.evaluate_alone(text)) == (RAISED, RAISED)
+
+
 def test_predicate_keeps_the_rows_for_which_it_is_true(batch: Batch) -> None:
     assert batch.passing("I = 7 AND S LIKE '1%' AND (C BETWEEN 1 AND 20 OR F)") == [0]
     assert batch.passing("NOT (I = 7)") == [1]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from streamnb import schema as s
 from streamnb.backends.duckdb.arithmetic import decimal_arithmetic, integer_arithmetic, negate
 from streamnb.backends.duckdb.casts import cast, cast_raises
+from streamnb.backends.duckdb.operands import Part, evaluated_all, is_constant
 from streamnb.backends.duckdb.values import canonical, literal
 from streamnb.duck import EMPTY_STRUCT_FIELD, Sql, duck_type, field_names, ident, join, lit, sql
-from streamnb.functions.declare import LambdaSql, Piece, fill
+from streamnb.functions.declare import LambdaSql, fill
 from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
 from streamnb.schema import Decimal, Map, Struct
@@ -37,21 +37,8 @@ _NEVER_NULL = (t.TypedComparison, t.TypedBetween, t.TypedIn, t.TypedLike, t.Type
 RAISING_IS_NULL = ("IFNULL", "COALESCE")
 
 
-@dataclass(frozen=True)
-class Part:
-    """The SQL of a node, whether it can raise, and whether it is volatile."""
-
-    sql: Sql
-    can_raise: bool = False
-    volatile: bool = False
-
-
 def _built(whole: Sql, parts: Sequence[Part], raises: bool = False) -> Part:
     return Part(whole, raises or any(p.can_raise for p in parts), any(p.volatile for p in parts))
-
-
-def _is_constant(typed: Typed) -> bool:
-    return not any(isinstance(part, t.TypedColumn | t.TypedParam) for part in t.walk(typed))
 
 
 def _known(typed: Typed) -> s.SqlType:
@@ -89,6 +76,21 @@ class Compiler:
     def _param(self, e: t.TypedParam) -> Part:
         return Part(self._params[e.name])
 
+    def _function(
+        self,
+        operands: Sequence[Typed],
+        parts: Sequence[Part],
+        write: Callable[[Sequence[Sql]], Sql],
+        raises: bool = False,
+    ) -> Part:
+        """Write what DuckDB computes by a function of operands. One that can raise is evaluated in any case.
+
+        Not so within a lambda, whose elements DuckDB takes record by record once one raises, nor where none does.
+        """
+        if self._safe or self._params:
+            return _built(write([p.sql for p in parts]), parts, raises)
+        return _built(evaluated_all(operands, parts, write, raises), parts, raises)
+
     # Parts of arrays, maps and structs
 
     def _field(self, e: t.TypedField) -> Part:
@@ -99,11 +101,11 @@ class Compiler:
 
     def _element(self, e: t.TypedElement) -> Part:
         base, index = self.compile(e.base), self.compile(e.index)
-        return _built(sql("list_extract({}, {})", base.sql, index.sql), [base, index])
+        return self._function((e.base, e.index), [base, index], lambda of: sql("list_extract({}, {})", *of))
 
     def _map_value(self, e: t.TypedMapValue) -> Part:
         base, key = self.compile(e.base), self.compile(e.key)
-        return _built(sql("map_extract_value({}, {})", base.sql, key.sql), [base, key])
+        return self._function((e.base, e.key), [base, key], lambda of: sql("map_extract_value({}, {})", *of))
 
     def _guarded(self, e: Typed) -> Part:
         """Write an operand that is NULL where it raises."""
@@ -157,19 +159,23 @@ class Compiler:
     def _plain_arithmetic(self, e: t.TypedArithmetic) -> Part:
         left, right = self.compile(e.left), self.compile(e.right)
         assert e.type is not None and e.left.type is not None and e.right.type is not None
-        divides = e.op in ("/", "%")
-        if isinstance(e.type, Decimal):
-            whole = decimal_arithmetic(e.op, e.type, (left.sql, e.left.type), (right.sql, e.right.type), self._safe)
-            return _built(whole, [left, right], divides or e.type.precision >= 38)
-        if e.type == s.DOUBLE:
-            return _built(sql("({} {} {})", left.sql, _OPERATORS[e.op], right.sql), [left, right])
+        op, type_, types, safe = e.op, e.type, (e.left.type, e.right.type), self._safe
         divisor = e.right.value if isinstance(e.right, t.TypedLiteral) and isinstance(e.right.value, int) else None
-        whole = integer_arithmetic(e.op, e.type, left.sql, right.sql, divisor or None, self._safe)
-        return _built(whole, [left, right], divides and not divisor)
+
+        def write(of: Sequence[Sql]) -> Sql:
+            if isinstance(type_, Decimal):
+                return decimal_arithmetic(op, type_, (of[0], types[0]), (of[1], types[1]), safe)
+            if type_ == s.DOUBLE:
+                return sql("({} {} {})", of[0], _OPERATORS[op], of[1])
+            return integer_arithmetic(op, type_, of[0], of[1], divisor or None, safe)
+
+        divides = op in ("/", "%")
+        raises = divides or type_.precision >= 38 if isinstance(type_, Decimal) else divides and not divisor
+        return self._function((e.left, e.right), [left, right], write, raises and type_ != s.DOUBLE)
 
     def _concat(self, e: t.TypedConcat) -> Part:
         left, right = self.compile(e.left), self.compile(e.right)
-        return _built(sql("({} || {})", left.sql, right.sql), [left, right])
+        return self._function((e.left, e.right), [left, right], lambda of: sql("({} || {})", *of))
 
     def _comparison(self, e: t.TypedComparison) -> Part:
         bare = self.bare(e)
@@ -184,25 +190,26 @@ class Compiler:
     def bare(self, e: Typed) -> Part:
         """Write a test that is NULL where an operand is."""
         if isinstance(e, t.TypedComparison):
-            left, right = self._comparable(e.left), self._comparable(e.right)
-            return _built(sql("({} {} {})", left.sql, _OPERATORS[e.op], right.sql), [left, right])
+            left, right, op = self._comparable(e.left), self._comparable(e.right), _OPERATORS[e.op]
+            return self._function((e.left, e.right), [left, right], lambda of: sql("({} {} {})", of[0], op, of[1]))
         if isinstance(e, t.TypedBetween):
-            parts = [self.compile(e.operand), self.compile(e.low), self.compile(e.high)]
-            return _built(sql("({} BETWEEN {} AND {})", *(p.sql for p in parts)), parts)
+            ends = (e.operand, e.low, e.high)
+            return self._function(ends, list(map(self.compile, ends)), lambda of: sql("({} BETWEEN {} AND {})", *of))
         if isinstance(e, t.TypedIn):
             operand, items = self._comparable(e.operand), [self._comparable(i) for i in e.items]
             return _built(sql("({} IN ({}))", operand.sql, join(", ", [i.sql for i in items])), [operand, *items])
         assert isinstance(e, t.TypedLike)
-        operand, pattern = self.compile(e.operand), self.compile(e.pattern)
+        operands = (e.operand, e.pattern)
+        parts = list(map(self.compile, operands))
         if e.escape is None:
-            return _built(sql("({} LIKE {})", operand.sql, pattern.sql), [operand, pattern])
-        whole = Sql("({0} LIKE {1} ESCAPE {2})")
+            return self._function(operands, parts, lambda of: sql("({} LIKE {})", *of))
+        whole, escape = Sql("({0} LIKE {1} ESCAPE {2})"), lit(e.escape)
         if isinstance(e.pattern, t.TypedLiteral):
-            return _built(sql(whole, operand.sql, pattern.sql, lit(e.escape)), [operand, pattern])
+            return self._function(operands, parts, lambda of: sql(whole, *of, escape))
         # TRY() does not hold DuckDB's error for a pattern that ends with the escape character
         odd = "(length({1}) - length(rtrim({1}, {2}))) % 2 = 1"
         checked = f"(CASE WHEN {odd} THEN ('Like pattern ends with its escape: ' || {{1}})::BOOLEAN ELSE {whole} END)"
-        return _built(fill(checked, [operand.sql, pattern.sql, lit(e.escape)]), [operand, pattern], raises=True)
+        return self._function(operands, parts, lambda of: fill(checked, [*of, escape]), raises=True)
 
     def _comparable(self, e: Typed) -> Part:
         part = self.compile(e)
@@ -253,7 +260,7 @@ class Compiler:
         arms = []
         for (condition, result), (typed, _) in zip(whens, e.whens, strict=True):
             test = condition.sql
-            if condition.can_raise and not condition.volatile and _is_constant(typed):
+            if condition.can_raise and not condition.volatile and is_constant(typed):
                 # DuckDB computes the constant conditions of a CASE when it plans, and there no TRY() helps.
                 tried = sql("TRY(struct_pack(v := {}))", condition.sql)
                 failing = sql("list_extract(CAST('the condition of a CASE fails' AS {}[]), 1)", duck_type(_known(e)))
@@ -265,20 +272,22 @@ class Compiler:
 
     def _at_time_zone(self, e: t.TypedAtTimeZone) -> Part:
         operand, zone = self.compile(e.operand), self.compile(e.zone)
-        return _built(sql("(({} AT TIME ZONE 'UTC') AT TIME ZONE {})", operand.sql, zone.sql), [operand, zone], True)
+        whole = Sql("(({} AT TIME ZONE 'UTC') AT TIME ZONE {})")
+        return self._function((e.operand, e.zone), [operand, zone], lambda of: sql(whole, *of), True)
 
     def _call(self, e: t.TypedCall) -> Part:
-        pieces: list[Piece] = []
-        parts: list[Part] = []
-        for arg in e.args:
-            if isinstance(arg, t.TypedLambda):
-                pieces.append(self._lambda(arg, parts))
-                continue
-            part = self._guarded(arg) if e.function.name in RAISING_IS_NULL else self.compile(arg)
-            pieces.append(part.sql)
-            parts.append(part)
-        whole = _built(e.function.render(pieces), parts, e.function.can_raise)
-        return Part(whole.sql, whole.can_raise, whole.volatile or e.function.volatile)
+        bodies: list[Part] = []
+        compile_ = self._guarded if e.function.name in RAISING_IS_NULL else self.compile
+        operands = [arg for arg in e.args if not isinstance(arg, t.TypedLambda)]
+        parts = [compile_(operand) for operand in operands]
+
+        def write(of: Sequence[Sql]) -> Sql:
+            rest = iter(of)
+            pieces = [self._lambda(a, bodies) if isinstance(a, t.TypedLambda) else next(rest) for a in e.args]
+            return e.function.render(pieces)
+
+        whole = self._function(operands, parts, write, e.function.can_raise)
+        return _built(whole.sql, [whole, *bodies, Part(Sql(""), e.function.can_raise, e.function.volatile)])
 
     def attempt(self, e: t.TypedCall) -> Sql | None:
         """Write a call as a struct of its value, NULL where it raises, if the function can and no argument raises."""
