@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import streamnb
@@ -57,8 +58,8 @@ def measure(workspace: streamnb.Workspace, text: str, rounds: int) -> dict[str, 
     for _ in range(rounds):
         statement = timed(times["parse"], lambda: parse_statement(text))
         assert isinstance(statement, ast.CreateAs)
-        planned = timed(times["plan"], lambda s=statement: plan_create_as(s, catalog, env, text))
-        timed(times["compile"], lambda p=planned: compile_plan(p.query.root, "benchmark", Mode.LAST, durable=False))
+        planned = timed(times["plan"], partial(plan_create_as, statement, catalog, env, text))
+        timed(times["compile"], partial(compile_plan, planned.query.root, "benchmark", Mode.LAST, durable=False))
     return {phase: statistics.median(taken) for phase, taken in times.items()}
 
 
