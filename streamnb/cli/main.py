@@ -54,12 +54,14 @@ def build_parser() -> argparse.ArgumentParser:
     run.add_argument("file", metavar="FILE.sql", help="the statements; - reads them from standard input")
     run.add_argument("--url", default="memory://", help=URL_HELP)
     run.add_argument("--seconds", type=_seconds, help="stop after this time")
+    _add_functions(run)
     run.set_defaults(run=_run)
 
     sql = commands.add_parser("sql", help="execute statements and print their results")
     sql.add_argument("statements", metavar="SQL", help="the statements; - reads them from standard input")
     sql.add_argument("--url", default="memory://", help=URL_HELP)
     sql.add_argument("--seconds", type=_seconds, help="end a SELECT with EMIT CHANGES after this time")
+    _add_functions(sql)
     sql.set_defaults(run=_sql)
 
     test = commands.add_parser("test", help="run test cases in the JSON form of ksqlDB's tests")
@@ -68,8 +70,26 @@ def build_parser() -> argparse.ArgumentParser:
     test.add_argument("-i", "--input-file", type=Path, help="its input records")
     test.add_argument("-o", "--output-file", type=Path, help="the output records that are expected")
     test.add_argument("--known-failures", type=Path, help="a list of cases that may fail; those that pass must go")
+    _add_functions(test)
     test.set_defaults(run=_test, parser=test)
     return parser
+
+
+def _add_functions(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--functions",
+        metavar="FILE.py",
+        action="append",
+        default=[],
+        help="a Python file that declares functions for the statements; may be given several times",
+    )
+
+
+def _load_functions(options: argparse.Namespace) -> None:
+    if options.functions:
+        from streamnb.cli.functions import load_functions
+
+        load_functions(options.functions)
 
 
 def _seconds(text: str) -> float:
@@ -93,12 +113,14 @@ def _demo(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     from streamnb.cli.run import run_file
 
+    _load_functions(options)
     return run_file(Console(), options.url, options.file, options.seconds)
 
 
 def _sql(options: argparse.Namespace) -> int:
     from streamnb.cli.run import read_statements, run_sql
 
+    _load_functions(options)
     text = read_statements("-") if options.statements == "-" else options.statements
     return run_sql(Console(), options.url, text, options.seconds)
 
@@ -109,6 +131,7 @@ def _test(options: argparse.Namespace) -> int:
         options.parser.error("give PATHs of cases, or one case by -s, -i and -o")
     from streamnb.cli.cases import run_cases, run_single
 
+    _load_functions(options)
     if options.paths:
         return run_cases(Console(), options.paths, options.known_failures)
     return run_single(Console(), *single)
