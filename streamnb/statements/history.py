@@ -8,6 +8,7 @@ runs on a cursor of its own, in one transaction, so that all relations are seen 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pyarrow as pa
 from sqlglot import exp
@@ -33,6 +34,7 @@ from streamnb.schema import (
     SqlType,
     Struct,
 )
+from streamnb.statements.history_calls import place_calls
 from streamnb.statements.history_query import OPENS, HistoryQuery, find_name, parse_history, prefix
 from streamnb.statements.history_relations import (
     PSEUDO_COLUMNS,
@@ -56,6 +58,7 @@ _BAD_LIMIT = re.compile(r"\bLIMIT\b(?!\s*\d+\b)", re.IGNORECASE)
 _MISSING = re.compile(
     r'Referenced column "(?P<name>[^"]+)" not found|Table "[^"]*" does not have a column named "(?P<of>[^"]+)"'
 )
+_FAILED = re.compile(r"KsqlFunctionError: (?P<what>function (?P<name>\w+): .*)")
 _RESULT = ident("temp", f"{prefix}result")
 
 
@@ -141,17 +144,18 @@ def select_history(pipeline: Pipeline, text: str) -> Rows:
     Spans of errors count from the start of ``text``. Raises: KsqlStatementError for what it may not or cannot do.
     """
     sources = _Sources(pipeline)
-    query = parse_history(text, sources.resolve)
+    query = parse_history(text, sources.resolve, pipeline.registry.own_names())
+    calls = place_calls(query.tree, pipeline.registry)
     store = pipeline.engine.call(pipeline.store.cursor)
     try:
         pipeline.registry.install(store)
         store.execute(sql("BEGIN TRANSACTION"))
-        printed = query.printed(store)
+        printed = query.printed(store, calls)
         rejected = _create_relations(pipeline, store, sources, query)
         try:
             columns, rows = _run(store, printed)
         except DatabaseError as error:
-            raise _explained(error, query, sources) from error
+            raise _explained(error, query, sources, calls) from error
     finally:
         store.close()
     note = None
@@ -218,9 +222,21 @@ def _sql_type(type_: pa.DataType) -> SqlType:
     return next((result for test, result in _PLAIN if callable(test) and test(type_)), STRING)
 
 
-def _explained(error: DatabaseError, query: HistoryQuery, sources: _Sources) -> KsqlStatementError:
+def _explained(
+    error: DatabaseError, query: HistoryQuery, sources: _Sources, calls: Mapping[str, str]
+) -> KsqlStatementError:
     """Say in the reader's names what DuckDB rejects, and show the place when it names one."""
     text = re.sub(r"\n+LINE \d+:.*", "", str(error), flags=re.DOTALL).replace(prefix, "")
+    for python, shown in calls.items():
+        text = text.replace(python, shown)
+    failed = _FAILED.search(text)
+    if failed is not None:
+        return KsqlStatementError(
+            text.strip(),
+            summary=failed["what"],
+            hint=f"TRY({failed['name']}(...)) is NULL for the rows of which it fails",
+            span=find_name(query.text, failed["name"], call=True),
+        )
     kind, _, rest = text.partition(" Error: ")
     what, _, more = (rest or kind).partition("\n")
     columns = sources.columns()
@@ -233,7 +249,9 @@ def _explained(error: DatabaseError, query: HistoryQuery, sources: _Sources) -> 
         hint = (f"did you mean {near}? " if near else "") + (f"columns here: {', '.join(columns)}." if columns else "")
     if hint is None and "FROM clause" in what:
         hint = 'say what to read: FROM a stream, a table, or topic."name".'
-    quoted = [name] if name is not None else re.findall(r'"([^"]+)"', what)
+    quoted = (
+        [name] if name is not None else [*re.findall(r'"([^"]+)"', what), *(c for c in calls.values() if c in what)]
+    )
     span: Span | None = next((s for s in (find_name(query.text, n) for n in quoted) if s is not None), None)
-    summary = what[0].lower() + what[1:].rstrip(".!")
+    summary = (what[0] if what[:2].isupper() else what[0].lower()) + what[1:].rstrip(".!")
     return KsqlStatementError(text.strip(), summary=summary, hint=hint or None, span=span)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, ParseError, TokenError, UnsupportedError
@@ -49,8 +48,11 @@ class HistoryQuery:
         """Tell whether a column name stands anywhere in the query."""
         return name in self.names
 
-    def printed(self, store: Store) -> Sql:
-        """Print the query for DuckDB, and check what DuckDB reads there. Raises: KsqlError for what is not allowed."""
+    def printed(self, store: Store, own: Collection[str] = ()) -> Sql:
+        """Print the query for DuckDB, and check what DuckDB reads there; ``own`` names functions that it may call too.
+
+        Raises: KsqlError for what is not allowed.
+        """
         try:
             text = Sql(self.tree.sql(dialect="duckdb", unsupported_level=ErrorLevel.RAISE, comments=False))
         except UnsupportedError as error:
@@ -64,7 +66,7 @@ class HistoryQuery:
                 summary="this form of SELECT is not supported over history",
                 hint="write one SELECT without parameters and without PIVOT.",
             )
-        wrong = _disallowed(answer["statements"][0])
+        wrong = _disallowed(answer["statements"][0], SCALARS.union(own))
         if wrong is not None:
             raise self._no_function(store, wrong)
         return text
@@ -82,17 +84,20 @@ class HistoryQuery:
         )
 
 
-def parse_history(text: str, resolve: Callable[[exp.Table, Span | None], str]) -> HistoryQuery:
+def parse_history(
+    text: str, resolve: Callable[[exp.Table, Span | None], str], own: Collection[str] = ()
+) -> HistoryQuery:
     """Parse one SELECT of DuckDB's. ``resolve`` names the relation that stands for a table, or raises.
 
-    Unquoted names are folded to upper case, as in the stream SQL. Raises: KsqlStatementError and its kin.
+    ``own`` are the user's functions, in upper case, which hide others of the same names. Unquoted names are folded to
+    upper case, as in the stream SQL. Raises: KsqlStatementError and its kin.
     """
     if OPENS.match(text) is None:
         raise _no_select(text)
     if "\x00" in text:
         raise ParseFailedError("A SELECT over history cannot hold a NUL character", summary="a NUL character is in it")
     try:
-        statements = [s for s in sqlglot.parse(text, read=_Dialect) if s is not None]
+        statements = [s for s in _parse(text, own) if s is not None]
     except ParseError as error:
         raise _syntax_error(error, text) from None
     except TokenError:
@@ -113,6 +118,18 @@ def parse_history(text: str, resolve: Callable[[exp.Table, Span | None], str]) -
     _name_columns(tree)
     _resolve(tree, frozenset(), resolve)
     return HistoryQuery(tree, text, names)
+
+
+def _parse(text: str, own: Collection[str]) -> list[exp.Expr | None]:
+    """Parse a text; the user's functions are none that sqlglot knows by their names."""
+    dialect = _Dialect()
+    if not own:
+        return list(dialect.parse(text))
+    base = type(dialect.parser())
+    known = {name: build for name, build in base.FUNCTIONS.items() if name not in own}
+    parser = type("OwnParser", (base,), {"FUNCTIONS": known})(dialect=dialect)
+    found: list[exp.Expr | None] = parser.parse(dialect.tokenize(text), text)
+    return found
 
 
 def _no_select(text: str) -> ParseFailedError:
@@ -201,7 +218,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(node)
 
 
-def _disallowed(statement: dict[str, Any]) -> str | None:
+def _disallowed(statement: dict[str, Any], functions: Collection[str]) -> str | None:
     """Hold DuckDB's own tree of the printed query against what is allowed; name the first function that is not."""
     nodes = list(_nodes(statement))
     ctes = {entry["key"].upper() for node in nodes if isinstance(node.get("map"), list) for entry in node["map"]}
@@ -213,7 +230,7 @@ def _disallowed(statement: dict[str, Any]) -> str | None:
                 return str(node["function"]["function_name"])
         if "function_name" in node:
             path = node["qualified_name"]["path"]
-            if len(path) != 1 or path[0].lower() not in SCALARS:
+            if len(path) != 1 or path[0].lower() not in functions:
                 return ".".join(path)
         if node.get("class") in ("PARAMETER", "DEFAULT"):
             raise KsqlStatementError("A SELECT over history takes no parameters")
