@@ -51,7 +51,8 @@ def _extract(text: str, path: str) -> str | None:
 
 
 # DuckDB takes for JSON what Jackson does not: NaN, infinities, and a comma at the end of an array or object.
-_VALID = r"(json_valid({0}) AND NOT regexp_matches({0}, '(?i)nan|inf|,\s*[\]\}}]'))"
+_ODD = r"regexp_matches({0}, '(?i)nan|inf|,\s*[\]\}}]')"
+_VALID = f"(json_valid({{0}}) AND NOT {_ODD})"
 # What DuckDB writes otherwise than it was read: escapes, fractions, and numbers without a BIGINT of that text.
 _KEPT = rf"({_VALID} AND NOT regexp_matches({{0}}, '\\|[0-9][.eE]|-0|[0-9]{{{{19}}}}'))"
 # DuckDB looks at constants while planning, whichever way the CASE around goes: hence TRY.
@@ -65,11 +66,31 @@ def _parsed(kind: str, condition: str, result: str) -> Builder:
 
 _PLAIN_PATH = re.compile(r"'\$((?:\.[A-Za-z_@][A-Za-z0-9_@-]*|\[\d+\])*)'\Z")
 _EXTRACTED = (
-    "CASE WHEN {{0}} IS NULL THEN NULL WHEN {valid} THEN list_transform([{{0}} ->> '{path}'], lambda found:"
+    "CASE WHEN {{0}} IS NULL THEN NULL WHEN {readable} THEN list_transform([{{0}} ->> '{path}'], lambda found:"
     " CASE WHEN found IS NULL THEN CASE WHEN contains({{0}}, 'null') THEN {python} END"
-    r" WHEN regexp_matches(found, '^[-\[\{{{{0-9NI]') AND regexp_matches(found, '[.eEaf]') THEN {python}"
+    r" WHEN regexp_matches(found, '^[-\[\{{{{0-9NI]') AND regexp_matches(found, '[.eEaf\{{{{]') THEN {python}"
     " WHEN contains({{0}}, '-0') AND contains(found, '0') THEN {python} ELSE found END)[1] ELSE {python} END"
 )
+_ESCAPED_NAME = r"\\u00(2[dD]|3[0-9]|[4-7])"
+"""Finds a character escaped that the name of a plain path can have; nobody escapes those."""
+
+
+def _has_names_once(path: str) -> str:
+    """Write a condition under which DuckDB, which takes the first of equal names, finds what Jackson does: the last.
+
+    Nearly all documents hold each name of the path once; only of the others the keys of its objects are counted.
+    """
+    names = [(path[: found.start()], found.group(1)) for found in re.finditer(r"\.\"([^\"]+)\"", path)]
+    if not names:
+        return _VALID
+    twice = "|".join(dict.fromkeys(f'"{name}".*"{name}"' for _, name in names))
+    count = "coalesce(len(list_filter(json_keys({{0}}, '{}'), lambda name: name = '{}')), 0)"
+    once = " AND ".join(f"{count.format(place, name)} <= 1" for place, name in names)
+    suspect = _ODD.replace("(?i)nan|inf", f"(?s)(?i:nan|inf)|{_ESCAPED_NAME}|{twice}")
+    return (
+        f"CASE WHEN NOT json_valid({{0}}) THEN false WHEN NOT {suspect} THEN true"
+        f" WHEN {_ODD} OR regexp_matches({{0}}, '{_ESCAPED_NAME}') THEN false ELSE {once} END"
+    )
 
 
 def _extract_in_duckdb(call: Call) -> Sql | None:
@@ -77,8 +98,8 @@ def _extract_in_duckdb(call: Call) -> Sql | None:
     found = _PLAIN_PATH.match(path)
     if found is None:
         return None
-    quoted = re.sub(r"\.([^.\[]+)", r'."\1"', found.group(1))
-    return fill(_EXTRACTED.format(valid=_VALID, path=f"${quoted}", python=call.python), (text, path))
+    quoted = "$" + re.sub(r"\.([^.\[]+)", r'."\1"', found.group(1))
+    return fill(_EXTRACTED.format(readable=_has_names_once(quoted), path=quoted, python=call.python), (text, path))
 
 
 def _is_json(text: str | None) -> bool:
