@@ -99,8 +99,8 @@ class Log(Protocol):
         """Describe a topic, or return None when there is none of this name; names are case sensitive."""
         ...
 
-    def topics(self) -> Sequence[TopicInfo]:
-        """List all topics by name, those that the log keeps for itself left out."""
+    def topics(self, *, internal: bool = False) -> Sequence[TopicInfo]:
+        """List all topics by name; those that the log keeps for itself only when ``internal``."""
         ...
 
     def ends(self, topic: str) -> Mapping[int, tuple[int, int]]:

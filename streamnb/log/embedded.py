@@ -131,8 +131,8 @@ class EmbeddedLog:
         """Describe a topic, or return None when there is none of this name."""
         return next(iter(self._describe(sql("WHERE name = {}", lit(name)))), None)
 
-    def topics(self) -> Sequence[TopicInfo]:
-        """List all topics by name."""
+    def topics(self, *, internal: bool = False) -> Sequence[TopicInfo]:
+        """List all topics by name; it keeps none for itself."""
         return self._describe(sql(""))
 
     def _describe(self, where: Sql) -> list[TopicInfo]:

@@ -128,14 +128,14 @@ class KafkaLog:
         replicas = len(found.partitions[0].replicas) if found.partitions else 0
         return next(iter(self._with_settings([(name, len(found.partitions), replicas)])), None)
 
-    def topics(self) -> Sequence[TopicInfo]:
-        """List all topics by name; Kafka's internal ones and the engine's own are left out."""
+    def topics(self, *, internal: bool = False) -> Sequence[TopicInfo]:
+        """List all topics by name; Kafka's internal ones and the engine's own only when ``internal``."""
         with guarded(self.url, "listing topics"):
             found = self._admin.list_topics(timeout=ASK_SECONDS_MAX).topics
         shapes = [
             (name, len(topic.partitions), max(len(p.replicas) for p in topic.partitions.values()))
             for name, topic in found.items()
-            if topic.partitions and not name.startswith(("__", INTERNAL_PREFIX))
+            if topic.partitions and (internal or not name.startswith(("__", INTERNAL_PREFIX)))
         ]
         return self._with_settings(sorted(shapes))
 

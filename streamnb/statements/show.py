@@ -32,7 +32,7 @@ def show(pipeline: Pipeline, statement: ast.Show, text: str) -> Rows:
     if what in ("STREAMS", "TABLES"):
         return list_sources(pipeline, what, statement.extended, text)
     if what in ("TOPICS", "ALL TOPICS"):
-        return _topics(pipeline, statement.extended, text)
+        return _topics(pipeline, statement.extended, text, internal=what == "ALL TOPICS")
     if what == "QUERIES":
         return _queries(pipeline, statement.extended, text)
     if what == "FUNCTIONS":
@@ -53,9 +53,9 @@ def show(pipeline: Pipeline, statement: ast.Show, text: str) -> Rows:
     return show_rows(text, "Connectors", ["Connector Name", "Type", "Class", "Topic", "Status"], list(connectors))
 
 
-def _topics(pipeline: Pipeline, extended: bool, text: str) -> Rows:
+def _topics(pipeline: Pipeline, extended: bool, text: str, *, internal: bool) -> Rows:
     headings: list[Heading] = ["Kafka Topic", ("Partitions", INTEGER), ("Partition Replicas", INTEGER)]
-    found = pipeline.ask_log(pipeline.outside.log, lambda log: list(log.topics()))
+    found = pipeline.ask_log(pipeline.outside.log, lambda log: list(log.topics(internal=internal)))
     rows: list[tuple[Any, ...]] = [(t.name, t.partitions, t.replicas) for t in found]
     if extended:
         headings += [("Retention ms", BIGINT), "Cleanup", ("Records", BIGINT), "Declared as", "Read by"]

@@ -13,6 +13,7 @@ import pytest
 
 from streamnb.engine.kafka import KafkaOutside
 from streamnb.errors import KsqlError, LogError
+from streamnb.log.kafka_admin import INTERNAL_PREFIX
 from streamnb.results import Live, Rows
 from streamnb.workspace import Workspace, connect
 from tests.kafka_broker import KafkaBroker
@@ -56,6 +57,17 @@ def table(nb: Workspace, statement: str) -> list[tuple[Any, ...]]:
     found = nb(statement)
     assert isinstance(found, Rows)
     return found.rows
+
+
+def test_show_all_topics_lists_the_engines_own_too(open_: Open, service: str) -> None:
+    nb = open_()
+    internal = f"{INTERNAL_PREFIX}{service}-outbox"
+    nb.pipeline.outside.log.create_topic(internal)
+    shown, every = ({row[0] for row in table(nb, f"SHOW {what};")} for what in ("TOPICS", "ALL TOPICS"))
+    assert internal in every - shown
+    assert shown <= every
+    extended = {row[0]: row for row in table(nb, "SHOW ALL TOPICS EXTENDED;")}
+    assert extended.keys() == every
 
 
 def outside(nb: Workspace) -> KafkaOutside:

@@ -53,9 +53,10 @@ class TestKafkaLog(LogContract):
 
 
 @pytest.mark.kafka
-def test_internal_topics_are_not_listed(log: KafkaLog, name: str) -> None:
+def test_internal_topics_are_listed_when_asked_for_only(log: KafkaLog, name: str) -> None:
     log.create_topic(INTERNAL_PREFIX + name)
     assert INTERNAL_PREFIX + name not in {info.name for info in log.topics()}
+    assert INTERNAL_PREFIX + name in {info.name for info in log.topics(internal=True)}
 
 
 @pytest.mark.kafka
