@@ -21,6 +21,7 @@ from streamnb.plan.elsewhere import function_advice
 from streamnb.plan.env import Env, resolve_type
 from streamnb.plan.labels import expression_text
 from streamnb.plan.scope import ColumnScope, EmptyScope, Scope, ScopeEntry
+from streamnb.plan.temporal import check_time_zone
 from streamnb.plan.typed import (
     Typed,
     TypedArithmetic,
@@ -286,8 +287,8 @@ class Typer:
         )
 
     def _at_time_zone(self, e: ast.AtTimeZone) -> Typed:
-        operand, zone = self.type(e.operand), self.type(e.zone)
-        return TypedAtTimeZone(s.TIMESTAMP, coerce(operand, s.TIMESTAMP), coerce(zone, s.STRING))
+        check_time_zone(e.zone)
+        return TypedAtTimeZone(s.TIMESTAMP, coerce(self.type(e.operand), s.TIMESTAMP), self.type(e.zone))
 
     # Calls
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import datetime
 import re
+import zoneinfo
 
+from streamnb.catalog import closest
 from streamnb.errors import KsqlStatementError
+from streamnb.functions.javatime import zone
+from streamnb.sql import ast
 
-__all__ = ["parse_date", "parse_time", "parse_timestamp", "timestamp_ms"]
+__all__ = ["check_time_zone", "parse_date", "parse_time", "parse_timestamp", "timestamp_ms"]
 
 _TIMESTAMP = re.compile(
     r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?"
@@ -88,3 +92,18 @@ def _refuse(kind: str, text: str, example: str) -> KsqlStatementError:
         summary=f"'{text}' is no {kind}",
         hint=f"write it like '{example}'",
     )
+
+
+def check_time_zone(literal: ast.Expression) -> None:
+    """Refuse a text behind AT TIME ZONE that names no time zone and no offset."""
+    name = literal.value if isinstance(literal, ast.StringLiteral) else ""
+    try:
+        zone(name)
+    except ValueError as error:
+        near = closest(name, zoneinfo.available_timezones())
+        raise KsqlStatementError(
+            f"Unknown time-zone ID: {name}",
+            summary=f"there is no time zone {name!r}",
+            hint=f"did you mean {near}?" if near else "such as 'Europe/Berlin', 'UTC' or '+01:00'",
+            span=literal.span,
+        ) from error

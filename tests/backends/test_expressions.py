@@ -118,6 +118,8 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("ST->X", 5, None),
     ("ST->`x`", "y", None),
     ("TS AT TIME ZONE 'Europe/Berlin'", datetime.datetime(2020, 2, 3, 5, 5, 6, 7000), None),
+    ("TS AT TIME ZONE '+01:30'", datetime.datetime(2020, 2, 3, 5, 35, 6, 7000), None),
+    ("TS AT TIME ZONE 'Z'", datetime.datetime(2020, 2, 3, 4, 5, 6, 7000), None),
     # constructors
     ("ARRAY[I, 1.5, NULL]", [Decimal("7.0"), Decimal("1.5"), None], [None, Decimal("1.5"), None]),
     ("ARRAY[44, 1 / (I - 7)]", [44, None], [44, None]),

@@ -224,6 +224,22 @@ def test_constant_may_not_name_a_column() -> None:
         type_expression(parse_expression("I + 1"), EmptyScope(), ENV)
 
 
+@pytest.mark.parametrize(
+    ("zone", "hint"),
+    [
+        ("Europe/Berln", "hint: did you mean Europe/Berlin?"),
+        ("+99", "hint: such as 'Europe/Berlin', 'UTC' or '+01:00'"),
+        ("", "hint: such as 'Europe/Berlin', 'UTC' or '+01:00'"),
+    ],
+)
+def test_unknown_time_zone_is_refused_with_a_hint(zone: str, hint: str) -> None:
+    text = f"AT_TIME AT TIME ZONE '{zone}'"
+    with pytest.raises(KsqlStatementError) as refused:
+        typed(text)
+    drawn = refused.value.at(text).render()
+    assert drawn.startswith(f"error: there is no time zone '{zone}'\n") and drawn.endswith(hint) and "^" in drawn
+
+
 def test_lambda_parameter_hides_a_column_and_an_outer_parameter() -> None:
     nested = typed("TRANSFORM(ARRAY[A], I => TRANSFORM(I, I => I + 1))")
 

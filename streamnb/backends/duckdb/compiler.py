@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from streamnb.backends.duckdb.operands import Part, evaluated_all, is_constant
 from streamnb.backends.duckdb.values import canonical, literal
 from streamnb.duck import EMPTY_STRUCT_FIELD, Sql, duck_type, field_names, ident, join, lit, sql
 from streamnb.functions.declare import LambdaSql, fill
+from streamnb.functions.javatime import zone
 from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
 from streamnb.schema import Decimal, Map, Struct
@@ -271,9 +273,14 @@ class Compiler:
         return _built(whole, [*(p for pair in whens for p in pair), default])
 
     def _at_time_zone(self, e: t.TypedAtTimeZone) -> Part:
-        operand, zone = self.compile(e.operand), self.compile(e.zone)
-        whole = Sql("(({} AT TIME ZONE 'UTC') AT TIME ZONE {})")
-        return self._function((e.operand, e.zone), [operand, zone], lambda of: sql(whole, *of), True)
+        operand = self.compile(e.operand)
+        assert isinstance(e.zone, t.TypedLiteral)
+        known = zone(str(e.zone.value))
+        if isinstance(known, datetime.timezone):  # DuckDB knows zones by their names only
+            shift_ms = known.utcoffset(None) // datetime.timedelta(milliseconds=1)
+            return _built(sql("({} + to_milliseconds({}))", operand.sql, lit(shift_ms)), [operand], True)
+        name = lit(str(known))  # of a ZoneInfo it is the key
+        return _built(sql("(({} AT TIME ZONE 'UTC') AT TIME ZONE {})", operand.sql, name), [operand], True)
 
     def _call(self, e: t.TypedCall) -> Part:
         bodies: list[Part] = []
