@@ -1,19 +1,21 @@
 """What expressions cost in a step of a streaming query on ``memory://``: ratios to bare DuckDB over the same records.
 
-Run ``python -m benchmarks.expressions [records]``. Two ratios for each expression: of the operator (the query's
-statements over a decoded batch, with the columns that every batch has, to a bare SELECT over the same batch) and of the
-whole step (reading, ordering, checking and decoding JSON, then the operator, to one bare SELECT with from_json over the
-topic). Expressions differ from DuckDB's where ksqlDB's meaning does, such as overflow, division by zero and what texts
-count as numbers.
+Run ``python -m benchmarks.expressions [records] [--markdown FILE]``. Two ratios for each expression: of the operator
+(the query's statements over a decoded batch, with the columns that every batch has, to a bare SELECT over the same
+batch) and of the whole step (reading, ordering, checking and decoding JSON, then the operator, to one bare SELECT with
+from_json over the topic). Expressions differ from DuckDB's where ksqlDB's meaning does, such as overflow, division by
+zero and what texts count as numbers.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from benchmarks.page import machine, table, write_section
 from streamnb.backends.duckdb.compile import Program, compile_plan
 from streamnb.backends.duckdb.operator import Mode, run_statements
 from streamnb.clock import SystemClock
@@ -140,24 +142,60 @@ def _records(count: int) -> Sql:
     return Sql(f"{head}range({count}){tail}")
 
 
+Times = tuple[float, float, float, float]
+
+
+def ratios(times: Times) -> tuple[float, float]:
+    """Compare the operator, and the whole step, with bare DuckDB."""
+    bare, operator, whole, step = times
+    return operator / bare, step / whole
+
+
+def medians(found: Sequence[tuple[str, Times]]) -> tuple[float, float]:
+    """Find the medians of both ratios, the bare column left out."""
+    operator, step = zip(*(ratios(times) for _, times in found[1:]), strict=True)
+    return statistics.median(operator), statistics.median(step)
+
+
+def report(found: Sequence[tuple[str, Times]], records: int) -> list[str]:
+    """Write the figures as Markdown."""
+    head = ["expression", "DuckDB ms", "operator ms", "ratio", "DuckDB from JSON ms", "step ms", "ratio"]
+    rows = []
+    for shown, times in found:
+        of_operator, of_step = ratios(times)
+        bare, operator, whole, step = (f"{seconds * 1e3:.0f}" for seconds in times)
+        rows.append([f"`{shown}`", bare, operator, f"{of_operator:.2f}", whole, step, f"{of_step:.2f}"])
+    rows.append(["median", "", "", f"{medians(found)[0]:.2f}", "", "", f"{medians(found)[1]:.2f}"])
+    return [
+        f"Made by `python -m benchmarks.expressions {records}`: the fastest of {ROUNDS} runs of the operator over the",
+        f"decoded batch, and of {ROUNDS_STEP} of the whole step from the topic's JSON on, {records:,} records",
+        f"({machine()}). DuckDB's times are those of its nearest expression over the same.",
+        "",
+        *table(head, rows),
+    ]
+
+
 def main() -> None:
     """Run the benchmark."""
-    bench = Bench(int(sys.argv[1]) if sys.argv[1:] else RECORDS)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("records", type=int, nargs="?", default=RECORDS)
+    parser.add_argument("--markdown", type=Path)
+    options = parser.parse_args()
+    bench = Bench(options.records)
     head = f"{'':<46} {'bare ms':>8} {'operator':>8} {'ratio':>6} | {'bare ms':>8} {'step':>8} {'ratio':>6}"
     print(f"{bench.records:,} records; over the decoded batch | from the topic's JSON on\n{head}")
-    ratios: list[tuple[float, float]] = []
+    found: list[tuple[str, Times]] = []
     for ours, duck in (COLUMN, *EXPRESSIONS):
-        bare, operator, whole, step = bench.measure(ours, duck)
-        ratios.append((operator / bare, step / whole))
         shown = ours if len(ours) <= 45 else ours[:44] + "…"
-        print(
-            f"{shown:<46} {bare * 1e3:8.1f} {operator * 1e3:8.1f} {operator / bare:6.2f} |"
-            f" {whole * 1e3:8.1f} {step * 1e3:8.1f} {step / whole:6.2f}",
-            flush=True,
-        )
-    operator, step = (statistics.median(r[i] for r in ratios[1:]) for i in (0, 1))
-    print(f"{'median of the expressions':<46} {'':8} {'':8} {operator:6.2f} | {'':8} {'':8} {step:6.2f}")
+        found.append((shown, bench.measure(ours, duck)))
+        of_operator, of_step = ratios(found[-1][1])
+        bare, operator, whole, step = (f"{seconds * 1e3:8.1f}" for seconds in found[-1][1])
+        print(f"{shown:<46} {bare} {operator} {of_operator:6.2f} | {whole} {step} {of_step:6.2f}", flush=True)
+    operator_median, step_median = medians(found)
+    print(f"{'median of the expressions':<46} {'':8} {'':8} {operator_median:6.2f} | {'':8} {'':8} {step_median:6.2f}")
     bench.workspace.close()
+    if options.markdown is not None:
+        write_section(options.markdown, "Expressions", report(found, options.records))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """How long a statement takes until it runs: parse, plan and compile, in milliseconds, each the median of many rounds.
 
-Run ``python -m benchmarks.planning [rounds]``. The grammar is loaded before; what that takes is shown on its own.
+Run ``python -m benchmarks.planning [rounds] [--markdown FILE]``. The grammar is loaded before; what that takes is shown
+on its own.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import streamnb
+from benchmarks.page import machine, table, write_section
 from streamnb.backends.duckdb.compile import compile_plan
 from streamnb.backends.duckdb.operator import Mode
 from streamnb.plan.sinks import plan_create_as
@@ -63,19 +66,37 @@ def measure(workspace: streamnb.Workspace, text: str, rounds: int) -> dict[str, 
     return {phase: statistics.median(taken) for phase, taken in times.items()}
 
 
+def report(loading_ms: float, found: dict[str, dict[str, float]], rounds: int) -> list[str]:
+    """Write the figures as Markdown."""
+    head = ["`CREATE … AS SELECT`, median ms", "parse", "plan", "compile", "sum"]
+    rows = [[name, *(f"{ms:.2f}" for ms in (*m.values(), sum(m.values())))] for name, m in found.items()]
+    return [
+        f"Made by `python -m benchmarks.planning {rounds}`: medians of {rounds} rounds ({machine()}).",
+        f"Loading the grammar takes {loading_ms:.0f} ms, once in a process.",
+        "",
+        *table(head, rows),
+    ]
+
+
 def main() -> None:
     """Run the benchmark."""
-    rounds = int(sys.argv[1]) if sys.argv[1:] else ROUNDS
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", type=int, nargs="?", default=ROUNDS)
+    parser.add_argument("--markdown", type=Path)
+    options = parser.parse_args()
     loading: list[float] = []
     timed(loading, lambda: parse_statement("SHOW STREAMS"))
     print(f"loading the grammar, once: {loading[0]:.0f} ms")
+    found: dict[str, dict[str, float]] = {}
     with streamnb.connect("memory://") as workspace:
         workspace.execute(SOURCES)
         print(f"{'CREATE ... AS SELECT, median ms':<38} {'parse':>8} {'plan':>8} {'compile':>8} {'sum':>8}")
         for name, text in STATEMENTS.items():
-            medians = measure(workspace, text, rounds)
+            found[name] = medians = measure(workspace, text, options.rounds)
             shown = " ".join(f"{ms:8.2f}" for ms in (*medians.values(), sum(medians.values())))
             print(f"{name:<38} {shown}", flush=True)
+    if options.markdown is not None:
+        write_section(options.markdown, "Planning a statement", report(loading[0], found, options.rounds))
 
 
 if __name__ == "__main__":

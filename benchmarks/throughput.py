@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import platform
 import resource
 import statistics
 import subprocess
@@ -32,6 +31,7 @@ from benchmarks.load import (
     make_transactions,
     produce,
 )
+from benchmarks.page import machine, write_section
 
 ROOT = Path(__file__).parents[1]
 FLOOR = 0.2
@@ -220,12 +220,10 @@ def report(rows: list[str], starts: list[dict[str, Any]], records: int, rounds: 
     times = {k: statistics.median(s[k] for s in starts) for k in ("import", "memory", "kafka")}
     return "\n".join(
         [
-            "# Performance",
-            "",
             f"Made by `python -m benchmarks.throughput --records {records} --rounds {rounds} --markdown"
             " docs/performance.md`:",
             f"medians of {rounds} runs in turns, {records:,} records in {PARTITIONS} partitions, broker and program on",
-            f"the same machine ({platform.machine()}, Python {platform.python_version()}). Compare ratios, not rates:",
+            f"the same machine ({machine()}). Compare ratios, not rates:",
             "the machine was shared. Outputs were read back at read_committed and compared with plain Python's.",
             "",
             "| Kafka → query → Kafka, exactly once | records/s | ÷ bare loop | CPU s per M records | peak RSS MB |"
@@ -238,7 +236,6 @@ def report(rows: list[str], starts: list[dict[str, Any]], records: int, rounds: 
             f"| `import streamnb` (the rooms are imported when used) | {times['import']:.2f} |",
             f"| connect `memory://` → first result of a push query | {times['memory']:.2f} |",
             f"| connect `kafka://` → first result of a push query | {times['kafka']:.2f} |",
-            "",
         ]
     )
 
@@ -269,7 +266,7 @@ def main() -> None:
     text = report(rows, starts, options.records, options.rounds)
     print(text)
     if options.markdown is not None:
-        options.markdown.write_text(text)
+        write_section(options.markdown, "From Kafka to Kafka", text.splitlines())
     if problems:
         raise SystemExit("\n".join(problems))
 
