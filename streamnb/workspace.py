@@ -21,6 +21,7 @@ from streamnb.errors import (
     StreamnbError,
 )
 from streamnb.functions.registry import default_registry
+from streamnb.plan.composed import extensions
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.sql import ast
 from streamnb.sql.parser import StatementText, parse_statement, split_statements
@@ -35,7 +36,7 @@ from streamnb.statements.journal import Entry, Journal, subject
 from streamnb.statements.metrics import METRICS
 from streamnb.statements.persistent import control_query, create_as, insert_select
 from streamnb.statements.pipeline import Pipeline, PipelineSnapshot
-from streamnb.statements.queries import pull, push
+from streamnb.statements.queries import is_restricted, pull, push, refused_clauses
 from streamnb.statements.scripts import run_script
 from streamnb.statements.session import alter_system, change_session
 from streamnb.statements.show import show
@@ -136,11 +137,13 @@ class Workspace:
         try:
             try:
                 variables = self._pipeline.session.variables
-                statement = parse_statement(text, variables, scripts=self._beyond_ksqldb)
+                statement = parse_statement(text, variables, strict=not self._beyond_ksqldb)
             except ParseFailedError as rejected:
                 return self._history(text, rejected)
             if self._reads_metrics(statement):
                 return self._select(text)
+            if isinstance(statement, ast.Select) and statement.query.emit is None and self._beyond_ksqldb:
+                return self._pull(statement.query, text)
             span = statement.at if statement.at != ast.NO_SPAN else statement.span
             return self._dispatch(statement, text.text.strip())
         except KsqlFunctionError as error:
@@ -193,6 +196,27 @@ class Workspace:
         except ParseFailedError as error:
             further = error.span is not None and rejected.span is not None and error.span.start > rejected.span.start
             raise error if further else rejected from None
+
+    def _pull(self, query: ast.Query, text: StatementText) -> Rows:
+        """Answer a SELECT without EMIT: as ksqlDB's pull query if it is one, else over history.
+
+        If neither does, the error is that of the pull query, unless it only refuses a clause that history has.
+        """
+        from streamnb.statements.history import reads_history
+
+        if extensions(query) and reads_history(text.text):
+            return self._select(text)
+        try:
+            return pull(self._pipeline, query, text.text.strip())
+        except (KsqlStatementError, KsqlFunctionError) as refused:
+            if is_restricted(self._pipeline) or not reads_history(text.text):
+                raise
+            try:
+                return self._select(text)
+            except ParseFailedError:
+                raise refused from None
+            except StreamnbError as error:
+                raise error if refused_clauses(query) else refused from None
 
     def _select(self, text: StatementText) -> Rows:
         from streamnb.statements.history import select_history  # sqlglot takes a while to import

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +16,7 @@ from streamnb.log.base import RECORD_SCHEMA
 from streamnb.results import Live, Rows
 from streamnb.workspace import Workspace
 
-__all__ = ["RECENT", "START_MS", "USERS", "live", "put", "records", "rows", "run", "state_of", "workspace"]
+__all__ = ["RECENT", "START_MS", "USERS", "live", "put", "records", "rows", "run", "shown_by", "state_of", "workspace"]
 
 START_MS = 1_000_000
 _RATINGS = "(ID INT KEY, STARS INT, CHANNEL VARCHAR) WITH (KAFKA_TOPIC='ratings', VALUE_FORMAT='JSON', PARTITIONS={})"
@@ -33,14 +34,20 @@ Record = tuple[Any, ...]  # key, value, ts, part: the last two may be missing
 
 @contextmanager
 def workspace(
-    url: str = "memory://", *, ratings: int = 0, start: bool = False, clock: ManualClock | None = None, **settings: Any
+    url: str = "memory://",
+    *,
+    ratings: int = 0,
+    start: bool = False,
+    clock: ManualClock | None = None,
+    strict: bool = False,
+    **settings: Any,
 ) -> Iterator[Workspace]:
     """Open a pipeline whose queries read from the first record and run when ``run`` says so.
 
-    ``ratings`` declares the stream RATINGS with that many partitions.
+    ``ratings`` declares the stream RATINGS with that many partitions; ``strict`` refuses what ksqlDB refuses.
     """
     settings.setdefault("auto_offset_reset", "earliest")
-    nb = Workspace(url, clock=clock or ManualClock(START_MS), settings=settings, start=start)
+    nb = Workspace(url, clock=clock or ManualClock(START_MS), settings=settings, start=start, history=not strict)
     try:
         if ratings:
             nb(f"CREATE STREAM RATINGS {_RATINGS.format(ratings)};")
@@ -109,6 +116,17 @@ def live(nb: Workspace, text: str) -> Live:
     result = nb(text)
     assert isinstance(result, Live)
     return result
+
+
+def shown_by(query: Live, wanted: Callable[[list[tuple[Any, ...]]], bool]) -> list[tuple[Any, ...]]:
+    """Wait until a push query's rows are as wanted, or it has ended, or time is up; return the rows."""
+    deadline_s = time.monotonic() + 20
+    while True:
+        snapshot = query.feed.snapshot()
+        left_s = deadline_s - time.monotonic()
+        if wanted(snapshot.rows) or snapshot.done or left_s <= 0:
+            return snapshot.rows
+        query.feed.wait(snapshot.version, left_s)
 
 
 def records(nb: Workspace, topic: str) -> list[tuple[Any, ...]]:

@@ -78,7 +78,8 @@ def _follow_table(console: Console, live: Live, until: float | None, stop: threa
             if live.feed.wait(version, FRAME_S) or over:
                 snapshot = live.feed.snapshot()
                 version = snapshot.version
-                screen.update(grid(names, snapshot.rows[-ROWS_SHOWN:]))
+                rows = snapshot.rows[:ROWS_SHOWN] if snapshot.is_ordered else snapshot.rows[-ROWS_SHOWN:]
+                screen.update(grid(names, rows))
                 if snapshot.done or over:
                     break
     end_screen(console)

@@ -27,7 +27,8 @@ class FeedSnapshot:
     """The state of a feed at one moment.
 
     ``rows`` are the newest rows, newest last (stream), or the current row of each key (table); ``total`` counts all
-    changes since the start, also those that the feed has let go.
+    changes since the start, also those that the feed has let go. ``is_ordered`` tells that the rows of a table have an
+    order, in which the first ones count.
     """
 
     version: int
@@ -35,20 +36,32 @@ class FeedSnapshot:
     total: int
     done: bool
     error: str | None
+    is_ordered: bool = False
+
+
+def _hashable(key: Row) -> Row | str:
+    """Return what tells keys apart: the key itself, or its text where it holds arrays, maps or structs."""
+    try:
+        hash(key)
+    except TypeError:
+        return repr(key)
+    return key
 
 
 class Feed:
     """Takes the changes of a query from its thread and gives snapshots to everybody else.
 
-    A stream keeps its newest ``rows_max`` rows, a table the rows of its ``rows_max`` most recently changed keys.
+    A stream keeps its newest ``rows_max`` rows, a table the rows of its ``rows_max`` most recently changed keys. An
+    ordered table's key is the place of a row.
     """
 
-    def __init__(self, *, is_table: bool, rows_max: int) -> None:
+    def __init__(self, *, is_table: bool, rows_max: int, is_ordered: bool = False) -> None:
         self.is_table = is_table
+        self._is_ordered = is_ordered
         self._rows_max = rows_max
         self._condition = threading.Condition()
         self._changes: deque[Change] = deque(maxlen=rows_max)
-        self._table: dict[Row, Row] = {}
+        self._table: dict[Any, Row] = {}  # by what a key is known by
         self._version = 0
         self._total = 0
         self._done = False
@@ -60,9 +73,10 @@ class Feed:
             for change in changes:
                 self._changes.append(change)
                 if self.is_table:
-                    self._table.pop(change.key, None)
+                    known = _hashable(change.key)
+                    self._table.pop(known, None)
                     if not change.tombstone:
-                        self._table[change.key] = change.row
+                        self._table[known] = change.row
             while len(self._table) > self._rows_max:
                 del self._table[next(iter(self._table))]
             self._total += count
@@ -92,8 +106,11 @@ class Feed:
     def snapshot(self) -> FeedSnapshot:
         """Return the newest state."""
         with self._condition:
-            rows = list(self._table.values()) if self.is_table else [c.row for c in self._changes]
-            return FeedSnapshot(self._version, rows, self._total, self._done, self._error)
+            rows = [c.row for c in self._changes]
+            if self.is_table:
+                keys = sorted(self._table) if self._is_ordered else self._table
+                rows = [self._table[key] for key in keys]
+            return FeedSnapshot(self._version, rows, self._total, self._done, self._error, self._is_ordered)
 
     def changes(self) -> list[Change]:
         """Return the newest changes in order, tombstones included."""

@@ -201,7 +201,7 @@ class Intake:
         """Find the slice of the order that is known, and move the positions behind it."""
         ordered = order_records(
             arrivals,
-            tables=[i.source.is_table for i in self.inputs],
+            tables=[i.source.is_table or i.is_looked_up for i in self.inputs],
             more={(i, part) for i, s in enumerate(slices) for part in s.more},
             running=taken.running,
             next_seq=next_seq,

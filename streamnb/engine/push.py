@@ -39,6 +39,7 @@ class PushQuery:
         *,
         columns: Sequence[str],
         is_table: bool,
+        is_ordered: bool,
         limit: int | None,
         earliest: bool,
         rows_max: int,
@@ -48,10 +49,11 @@ class PushQuery:
     ) -> None:
         """Prepare the query; the task and the store are its own from here on, and closed when it ends.
 
-        ``report`` has errors of records written to the processing log, ``on_end`` is called when the query has ended.
+        ``is_ordered`` tells that the key of the result is the place of a row. ``report`` has errors of records written
+        to the processing log, ``on_end`` is called when the query has ended.
         """
         self.task = task
-        self.feed = Feed(is_table=is_table, rows_max=rows_max)
+        self.feed = Feed(is_table=is_table, rows_max=rows_max, is_ordered=is_ordered)
         self._store = store
         self._doorbell = doorbell
         self._columns = [ident(c) for c in columns]

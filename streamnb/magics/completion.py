@@ -25,7 +25,7 @@ __all__ = ["complete", "matcher"]
 _FRAGMENT = re.compile(r"[\w@]*\Z")
 _QUALIFIED = re.compile(r"(\w+)\s*(?:\.|->)\s*\Z")
 _OPTION = re.compile(r"--?[\w-]*\Z")
-_CLAUSES = "LEFT|RIGHT|INNER|FULL|OUTER|JOIN|ON|WITHIN|WHERE|WINDOW|GROUP|HAVING|PARTITION|EMIT|LIMIT"
+_CLAUSES = "LEFT|RIGHT|INNER|FULL|OUTER|JOIN|ON|WITHIN|WHERE|WINDOW|GROUP|HAVING|PARTITION|UNION|ORDER|EMIT|LIMIT"
 _ALIAS = re.compile(rf"\b(?:FROM|JOIN)\s+`?(\w+)`?(?:\s+(?:AS\s+)?(?!(?:{_CLAUSES})\b)(\w+))?", re.I)
 _BEFORE_SOURCE = re.compile(r"\b(?:FROM|JOIN|DESCRIBE|EXTENDED|INTO|DROP\s+STREAM|DROP\s+TABLE|IF\s+EXISTS)\s+\Z", re.I)
 _TOPIC = re.compile(r"(?:KAFKA_TOPIC\s*=\s*|'kafka\.topic'\s*=\s*|\bPRINT\s+)'?([\w.-]*)\Z", re.I)

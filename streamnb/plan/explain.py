@@ -15,6 +15,7 @@ from streamnb.errors import Span
 from streamnb.plan.diagram import Box, Diagram
 from streamnb.plan.logical import (
     Aggregate,
+    Distinct,
     Filter,
     FlatMap,
     Join,
@@ -23,6 +24,9 @@ from streamnb.plan.logical import (
     Project,
     QueryPlan,
     Scan,
+    SortKey,
+    TopN,
+    UnionAll,
     WindowSpec,
     children,
 )
@@ -85,6 +89,14 @@ class Explanation:
                 return f"rows of {', '.join(self._flat_calls(node))}"
             case Aggregate():
                 return " ".join(filter(None, ("aggregate", ", ".join(self._calls(node)), self._group_by(node))))
+            case Distinct():
+                gone = "; a row that none has any more is deleted" if node.is_table else ": the first of equal records"
+                return f"distinct {', '.join(self._values(node.input))}{gone}"
+            case UnionAll():
+                return f"union of {len(node.inputs)} {'tables' if node.is_table else 'streams'}"
+            case TopN():
+                rows = "the first row" if node.limit == 1 else f"the first {node.limit} rows"
+                return f"{rows} ORDER BY {', '.join(map(self._sort_key, node.order))}"
             case Join():
                 left, right = ("table" if side.is_table else "stream" for side in (node.left, node.right))
                 on = " = ".join(self._join_keys(node))
@@ -111,6 +123,8 @@ class Explanation:
         text = self._cut(typed.span)
         if text is not None:
             return text
+        if isinstance(typed, TypedColumn) and typed.label.startswith("#"):
+            return "a key that is not selected"
         if isinstance(typed, TypedColumn):
             return typed.label if self.query.joins else typed.label.removeprefix(f"{self.query.source.alias}.")
         if isinstance(typed, TypedField):
@@ -193,8 +207,7 @@ class Explanation:
 
     def _scan(self, node: Scan) -> str:
         source = node.source
-        ref = [self.query.source, *(j.right for j in self.query.joins)][node.position]
-        alias = "" if ref.alias == source.name else f" AS {format_name(ref.alias)}"
+        alias = "" if node.alias == source.name else f" AS {format_name(node.alias)}"
         window = " and its window" if source.window is not None else ""
         key = f"key {_listed(source.schema.key)}{window}" if source.schema.key else "no key"
         values = _listed(source.schema.value)
@@ -217,7 +230,12 @@ class Explanation:
         """List the columns of a select list; the key is one of them where the query writes to a source."""
         keys = zip(self._keys(node), self.plan.key_columns, strict=False)
         shown = [_as(key, column.name) for key, column in keys]
-        return shown + [_as(self.written(e), name) for e, name in zip(node.value_exprs, node.names, strict=True)]
+        values = zip(map(self.written, node.value_exprs), node.names, strict=True)
+        return shown + [text if name.startswith("#") else _as(text, name) for text, name in values]
+
+    def _sort_key(self, key: SortKey) -> str:
+        turned = " DESC" if key.descending else ""
+        return f"{self.written(key.expression)}{turned}{' NULLS FIRST' if key.nulls_first else ''}"
 
     def _calls(self, node: Aggregate) -> list[str]:
         return [self._cut(c.span) or f"{c.aggregate.name}({', '.join(map(self.written, c.args))})" for c in node.calls]
@@ -246,12 +264,18 @@ class Explanation:
                 return [format_name(c.name) for c in node.source.schema.key]
             case Filter() | FlatMap():
                 return self._keys(node.input)
+            case Distinct():
+                return self._values(node.input)
+            case UnionAll():
+                return ["number of the input", "its key"] if node.is_table else []
+            case TopN():
+                return ["place"]
             case Aggregate():
                 return ["all records"] if _is_everything(node) else list(map(self.written, node.group))
             case Join():
                 return self._keys(node.left)
         assert isinstance(node, Project)
-        if isinstance(node.input, Aggregate) and _keeps_key(node):
+        if isinstance(node.input, Aggregate | Distinct | TopN | UnionAll) and _keeps_key(node):
             return self._keys(node.input)
         return list(map(self.written, node.key_exprs))
 
@@ -263,12 +287,23 @@ class Explanation:
                 return self._values(node.input)
             case FlatMap():
                 return [*self._values(node.input), *self._flat_calls(node)]
+            case Distinct():
+                return []
+            case UnionAll():
+                return self._values(node.inputs[0])
+            case TopN():
+                return self._values(node.input)
             case Aggregate():
                 return self._calls(node)
             case Join():
                 return [*self._values(node.left), *self._values(node.right)]
         assert isinstance(node, Project)
-        return list(map(format_name, node.names)) or list(map(self.written, node.value_exprs))
+        written = map(self.written, node.value_exprs)
+        if not node.names:
+            return list(written)
+        return [
+            text if name.startswith("#") else format_name(name) for text, name in zip(written, node.names, strict=True)
+        ]
 
 
 def _heading(title: str) -> tuple[str, tuple[str, ...]]:

@@ -131,7 +131,7 @@ def check_windowed(step: JoinStep, left: DataSource, *, left_on_key: bool, right
         )
 
 
-def check_partitions(left: ast.SourceRef, left_partitions: int, step: JoinStep) -> None:
+def check_partitions(left: ast.SourceRef | ast.SubQuery, left_partitions: int, step: JoinStep) -> None:
     """Refuse topics that are not partitioned alike. Raises: KsqlStatementError."""
     right, partitions = step.join.right.alias, step.source.partitions
     if left_partitions != partitions:

@@ -63,7 +63,7 @@ def analyze_joins(query: ast.Query, sources: Sequence[DataSource], everything: R
 
 
 def _check_sources(query: ast.Query, sources: Sequence[DataSource]) -> None:
-    refs = [query.source, *(j.right for j in query.joins)]
+    refs = query.refs
     for i, (ref, source) in enumerate(zip(refs, sources, strict=True)):
         if any(source.name == earlier.name for earlier in sources[:i]):
             raise KsqlStatementError(

@@ -8,11 +8,12 @@ expression is its last value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from streamnb.catalog import Catalog
 from streamnb.plan.clauses import RelationScope
+from streamnb.plan.derived import check_joined, derived
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.formats import check_no_maps, check_source_formats
 from streamnb.plan.join_checks import (
@@ -24,7 +25,7 @@ from streamnb.plan.join_checks import (
     join_window,
 )
 from streamnb.plan.join_conditions import JoinStep, analyze_joins
-from streamnb.plan.logical import Join, JoinWindow, Project
+from streamnb.plan.logical import Join, JoinWindow, Project, QueryPlan, scan_count
 from streamnb.plan.relations import Entry, Relation, column_refs, scan
 from streamnb.plan.typed import Typed, TypedColumn
 from streamnb.schema import Column, SqlType
@@ -34,14 +35,27 @@ from streamnb.sql.printer import format_expression
 __all__ = ["plan_from"]
 
 SYNTHETIC_NAME = "ROWKEY"
+PlanInner = Callable[[ast.SubQuery], QueryPlan]
 UNUSED = ""  # the internal name of a column that the rest of the query does not name
 
 
-def plan_from(query: ast.Query, catalog: Catalog, env: Env) -> Relation:
-    """Plan the FROM clause. Raises: KsqlStatementError with ksqlDB's wording."""
-    refs = [query.source, *(j.right for j in query.joins)]
-    sources = [catalog.source(ref.name, ref.span) for ref in refs]
-    scans = [scan(source, ref.alias, i) for i, (source, ref) in enumerate(zip(sources, refs, strict=True))]
+def plan_from(query: ast.Query, catalog: Catalog, env: Env, plan_inner: PlanInner | None = None) -> Relation:
+    """Plan the FROM clause; ``plan_inner`` plans the sub-queries in it.
+
+    Raises: KsqlStatementError with ksqlDB's wording.
+    """
+    scans: list[Relation] = []
+    for ref in query.refs:
+        position = sum(scan_count(s.node) for s in scans)
+        if isinstance(ref, ast.SubQuery):
+            assert plan_inner is not None
+            inner = plan_inner(ref)
+            if query.joins:
+                check_joined(ref, inner)
+            scans.append(derived(ref, inner, position))
+        else:
+            scans.append(scan(catalog.source(ref.name, ref.span), ref.alias, position))
+    sources = [s.sources[0] for s in scans]
     if not query.joins:
         return scans[0]
     scans = [_arranged(query, s) for s in scans]

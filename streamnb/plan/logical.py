@@ -7,7 +7,7 @@ people see stand in the sink (persistent queries) or in ``QueryPlan.columns`` (p
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from streamnb.catalog import DataSource
 from streamnb.errors import Span
@@ -20,6 +20,7 @@ from streamnb.sql.ast import NO_SPAN
 __all__ = [
     "Aggregate",
     "AggregateCall",
+    "Distinct",
     "Filter",
     "FlatMap",
     "Join",
@@ -28,9 +29,17 @@ __all__ = [
     "Project",
     "QueryPlan",
     "Scan",
+    "SortKey",
+    "TopN",
+    "UnionAll",
     "WindowSpec",
     "children",
+    "hides_key",
+    "is_ordered",
     "makes_key",
+    "needs_every_change",
+    "scan_count",
+    "shifted",
 ]
 
 
@@ -46,10 +55,14 @@ class PlanNode:
 
 @dataclass(frozen=True)
 class Scan(PlanNode):
-    """Read a source; ``position`` counts the scans of the query from 0. Header columns follow the value columns."""
+    """Read a source; ``position`` counts the scans of the query from 0. Header columns follow the value columns.
+
+    ``alias`` is what the query calls the source.
+    """
 
     source: DataSource
     position: int
+    alias: str = ""
 
 
 @dataclass(frozen=True)
@@ -147,6 +160,46 @@ class Join(PlanNode):
 
 
 @dataclass(frozen=True)
+class Distinct(PlanNode):
+    """Keep one record for equal values, the first one; of a table, a row for those that it has at the time.
+
+    The input's values become the key, and there are no values.
+    """
+
+    input: PlanNode
+
+
+@dataclass(frozen=True)
+class UnionAll(PlanNode):
+    """Let the records of several inputs through, all streams or all tables; ``exprs`` make each one's values alike.
+
+    A stream has no key; that of a table is the number of a row's input, and a struct of the keys and window starts of
+    all inputs, which are NULL except for its own: no part of a key may be NULL itself.
+    """
+
+    inputs: tuple[PlanNode, ...]
+    exprs: tuple[tuple[Typed, ...], ...]
+
+
+@dataclass(frozen=True)
+class SortKey:
+    """An expression of ORDER BY, over the values of the input."""
+
+    expression: Typed
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True)
+class TopN(PlanNode):
+    """Keep the first ``limit`` rows in an order: a table whose key is the place of a row, from 1."""
+
+    input: PlanNode
+    order: tuple[SortKey, ...]
+    limit: int
+
+
+@dataclass(frozen=True)
 class QueryPlan:
     """A planned SELECT: the tree, the columns of its result, and how it ends.
 
@@ -174,6 +227,55 @@ def children(node: PlanNode) -> tuple[PlanNode, ...]:
     """List a node's inputs, left before right."""
     if isinstance(node, Join):
         return (node.left, node.right)
-    if isinstance(node, Filter | Project | FlatMap | Aggregate):
+    if isinstance(node, UnionAll):
+        return node.inputs
+    if isinstance(node, Filter | Project | FlatMap | Aggregate | Distinct | TopN):
         return (node.input,)
     return ()
+
+
+def scan_count(node: PlanNode) -> int:
+    """Count the scans of a plan."""
+    return isinstance(node, Scan) + sum(map(scan_count, children(node)))
+
+
+def shifted(node: PlanNode, count: int) -> PlanNode:
+    """Number the scans of a plan anew, so that ``count`` others come before them."""
+    if count == 0:
+        return node
+    if isinstance(node, Scan):
+        return replace(node, position=node.position + count)
+    if isinstance(node, Join):
+        return replace(node, left=shifted(node.left, count), right=shifted(node.right, count))
+    if isinstance(node, UnionAll):
+        return replace(node, inputs=tuple(shifted(part, count) for part in node.inputs))
+    assert isinstance(node, Filter | Project | FlatMap | Aggregate | Distinct | TopN)
+    return replace(node, input=shifted(node.input, count))
+
+
+def needs_every_change(node: PlanNode) -> bool:
+    """Tell whether an operator of a plan reads the changelog of an aggregation.
+
+    A join finds the row of the time, and a group remains when its rows have gone: both would see another table where
+    only the last changes of each batch came.
+    """
+    below = children(node)
+    if isinstance(node, Aggregate | Join) and any(map(_aggregates, below)):
+        return True
+    return any(map(needs_every_change, below))
+
+
+def _aggregates(node: PlanNode) -> bool:
+    return isinstance(node, Aggregate) or any(map(_aggregates, children(node)))
+
+
+def is_ordered(root: PlanNode) -> bool:
+    """Tell whether the result of a plan has an order: its key is the place of a row then."""
+    return isinstance(root, Project) and isinstance(root.input, TopN)
+
+
+def hides_key(node: PlanNode) -> bool:
+    """Tell whether the key of a plan's result is one that no column can show: a place, or that of a union."""
+    if isinstance(node, Project | Filter):
+        return hides_key(node.input)
+    return isinstance(node, TopN | UnionAll)

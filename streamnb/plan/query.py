@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streamnb.errors import KsqlStatementError
 from streamnb.plan.clauses import QueryContext, RelationScope, type_predicate
+from streamnb.plan.composed import check_plain, is_composed, plan_composed
 from streamnb.plan.expressions import Env, type_expression
 from streamnb.plan.formats import check_no_maps
 from streamnb.plan.grouping import is_aggregation, plan_aggregation
@@ -43,11 +44,27 @@ def plan_query(query: ast.Query, context: QueryContext) -> QueryPlan:
 
     Raises: KsqlStatementError and its kin, with ksqlDB's wording and the span of the place.
     """
+    if context.kind != "PUSH":
+        check_plain(query, context.kind)
     try:
+        if is_composed(query):
+            return plan_composed(query, lambda branch: _plan(branch, context))
         return _plan(query, context)
     except UnresolvedColumnError as error:
         error.hint = _alias_advice(query, error) or error.hint
         raise
+
+
+def _plan_inner(ref: ast.SubQuery, context: QueryContext) -> QueryPlan:
+    """Plan a sub-query in FROM."""
+    query = ref.query
+    if query.limit is not None and not query.order_by:
+        raise KsqlStatementError(
+            "LIMIT in a sub-query needs an ORDER BY.",
+            hint="which rows come first is told by ORDER BY; LIMIT at the end ends the whole query.",
+            span=ref.span,
+        )
+    return plan_query(query, replace(context, kind="PUSH"))
 
 
 def _alias_advice(query: ast.Query, error: UnresolvedColumnError) -> str | None:
@@ -61,7 +78,7 @@ def _alias_advice(query: ast.Query, error: UnresolvedColumnError) -> str | None:
 
 
 def _plan(query: ast.Query, context: QueryContext) -> QueryPlan:
-    relation = plan_from(query, context.catalog, context.env)
+    relation = plan_from(query, context.catalog, context.env, lambda ref: _plan_inner(ref, context))
     if context.persistent:
         check_aliases(query)
     _check_clauses(query, relation, context)

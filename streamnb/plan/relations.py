@@ -152,6 +152,7 @@ def scan(source: DataSource, alias: str, position: int) -> Relation:
         is_table=source.is_table,
         source=source,
         position=position,
+        alias=alias,
     )
     entries = [Entry(alias, c.name, internal, c.type) for c, internal in source_columns(source)]
     pseudo = [("ROWTIME", "ts", BIGINT), ("ROWPARTITION", "part", INTEGER), ("ROWOFFSET", "off", BIGINT)]

@@ -31,13 +31,15 @@ _KNOWN_ELSEWHERE = {
     "CREATE VIEW": "a view that keeps itself up to date is CREATE TABLE name AS SELECT, of single rows CREATE STREAM",
     "CREATE DATABASE": "a pipeline is one file: connect to another one",
     "CREATE FUNCTION": "DESCRIBE FUNCTION and SHOW FUNCTIONS tell what there is",
-    "SELECT DISTINCT": "distinct rows are those of GROUP BY",
-    "WITH": "leave EMIT CHANGES out: WITH and sub-queries work over what is there already",
+    "WITH": "leave EMIT CHANGES out: WITH works over what is there already. A live query takes a SELECT in FROM",
 }
 # Reserved words that nobody means as a name.
 _NEVER_MEANT = frozenset(("NULL", "SELECT", "DISTINCT", "AND", "OR", "NOT", "AS"))
 _CLAUSES = frozenset(
-    ("WINDOW", "WHERE", "GROUP", "PARTITION", "HAVING", "EMIT", "LIMIT", "JOIN", "LEFT", "INNER", "FULL")
+    (
+        *("WINDOW", "WHERE", "GROUP", "PARTITION", "HAVING", "UNION", "ORDER", "EMIT", "LIMIT"),
+        *("JOIN", "LEFT", "INNER", "FULL"),
+    )
 )
 _UNITS = frozenset(("DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS"))
 
@@ -133,8 +135,6 @@ def _parentheses(at: Refusal) -> str | None:
         return None
     if at.accepted == {"SELECT"}:
         return "leave the parentheses around the SELECT out"
-    if at.word(-1) in ("FROM", "JOIN") and at.word(1) == "SELECT":
-        return "give the inner query a name: CREATE STREAM name AS SELECT ...; and read from that"
     if at.word(-1) == "OVER":
         return "leave EMIT CHANGES out: window functions work over what is there already"
     return None
@@ -157,8 +157,6 @@ def _half_keywords(at: Refusal) -> str | None:
         return f"something is missing behind {at.word(-2)}"
     if before == "EMIT":
         return "write EMIT CHANGES, or EMIT FINAL for the final results of windows"
-    if before == "ORDER" and word == "BY":
-        return "leave EMIT CHANGES out: what is there already can be sorted, a live result cannot"
     if before == "IF" and word.startswith("EXIST"):
         return "did you mean EXISTS?"
     if word == "DISTINCT" and before == "(" and at.word(-2) == "COUNT":
@@ -169,7 +167,7 @@ def _half_keywords(at: Refusal) -> str | None:
 def _clauses(at: Refusal) -> str | None:
     queried = any(t.upper() == "FROM" for t in at.tokens[: at.index])
     if at.token is not None and at.word() in _CLAUSES and queried and at.accepted & (_CLAUSES | {"$END"}):
-        return "the order is FROM, JOIN, WINDOW, WHERE, GROUP BY, PARTITION BY, HAVING, EMIT, LIMIT"
+        return "the order is FROM, JOIN, WINDOW, WHERE, GROUP BY, PARTITION BY, HAVING, UNION, ORDER BY, EMIT, LIMIT"
     return None
 
 

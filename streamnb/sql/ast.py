@@ -41,12 +41,16 @@ from streamnb.sql.ast_expressions import (
     WhenClause,
 )
 from streamnb.sql.ast_queries import (
+    SUBQUERY_ALIAS,
     UNIT_MS,
     Duration,
     Join,
+    OrderItem,
     Query,
     SelectItem,
     SourceRef,
+    SubQuery,
+    Union,
     Window,
     Within,
 )
@@ -85,6 +89,7 @@ from streamnb.sql.ast_statements import (
 
 __all__ = [
     "NO_SPAN",
+    "SUBQUERY_ALIAS",
     "UNIT_MS",
     "AlterSource",
     "AlterSystem",
@@ -130,6 +135,7 @@ __all__ = [
     "MapConstructor",
     "Node",
     "NullLiteral",
+    "OrderItem",
     "PrintTopic",
     "Property",
     "Query",
@@ -145,11 +151,13 @@ __all__ = [
     "StringLiteral",
     "StructConstructor",
     "StructStar",
+    "SubQuery",
     "Subscript",
     "TimeUnit",
     "TypeName",
     "Unary",
     "Undefine",
+    "Union",
     "UnsetProperty",
     "WhenClause",
     "Window",

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from streamnb.sql.ast_expressions import Expression, Node, Star, StructStar
 
 __all__ = [
+    "SUBQUERY_ALIAS",
     "UNIT_MS",
     "Duration",
     "Join",
+    "OrderItem",
     "Query",
     "SelectItem",
     "SourceRef",
+    "SubQuery",
+    "Union",
     "Window",
     "Within",
 ]
@@ -67,6 +71,23 @@ class SourceRef(Node):
     alias: str
 
 
+SUBQUERY_ALIAS = "SUBQUERY"
+"""The alias of a sub-query that has none."""
+
+
+@dataclass(frozen=True)
+class SubQuery(Node):
+    """A SELECT in parentheses that is read like a source."""
+
+    query: Query
+    alias: str = SUBQUERY_ALIAS
+
+    @property
+    def name(self) -> str:
+        """What messages call it: its alias."""
+        return self.alias
+
+
 @dataclass(frozen=True)
 class Within(Node):
     """``WITHIN before`` or ``WITHIN (before, after)``, with ``GRACE PERIOD grace``."""
@@ -81,17 +102,38 @@ class Join(Node):
     """One step of a chain of joins. ``kind`` is INNER, LEFT, RIGHT or FULL."""
 
     kind: str
-    right: SourceRef
+    right: SourceRef | SubQuery
     condition: Expression
     within: Within | None = None
 
 
 @dataclass(frozen=True)
+class OrderItem(Node):
+    """One expression of ORDER BY; a whole number is the place of a result column, from 1."""
+
+    expression: Expression
+    descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True)
+class Union(Node):
+    """A further SELECT whose rows join those before it; without ``keep_all`` equal rows are one."""
+
+    query: Query
+    keep_all: bool
+
+
+@dataclass(frozen=True)
 class Query(Node):
-    """A SELECT. ``emit`` is CHANGES, FINAL or None (pull, or the default of a persistent query)."""
+    """A SELECT. ``emit`` is CHANGES, FINAL or None (pull, or the default of a persistent query).
+
+    ``distinct``, ``unions``, ``order_by`` and a SubQuery as a source are none of ksqlDB's. ``order_by``, ``emit`` and
+    ``limit`` are about the rows of all unions.
+    """
 
     items: tuple[SelectItem | Star | StructStar, ...]
-    source: SourceRef
+    source: SourceRef | SubQuery
     joins: tuple[Join, ...] = ()
     window: Window | None = None
     where: Expression | None = None
@@ -100,3 +142,11 @@ class Query(Node):
     having: Expression | None = None
     emit: str | None = None
     limit: int | None = None
+    distinct: bool = False
+    unions: tuple[Union, ...] = ()
+    order_by: tuple[OrderItem, ...] = ()
+
+    @property
+    def refs(self) -> tuple[SourceRef | SubQuery, ...]:
+        """What FROM and the joins read, in order."""
+        return (self.source, *(j.right for j in self.joins))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from lark import v_args
@@ -24,10 +25,25 @@ class QueryBuilder(ExpressionBuilder):
     def nothing(self, meta: Meta) -> None:
         return None
 
-    def query(self, meta: Meta, *parts: Any) -> ast.Query:
-        items, source, joins, window, where, group_by, partition_by, having, emit, limit, late_partition_by = parts
-        if partition_by and late_partition_by:
+    def query(self, meta: Meta, first: ast.Query, *parts: Any) -> ast.Query:
+        unions, ordered, emit, limit, late_partition_by = parts
+        order_by, early_limit = ordered or ((), None)
+        if first.partition_by and late_partition_by:
             raise BuildError("duplicate PARTITION BY", summary="PARTITION BY is written twice", span=span_of(meta))
+        if early_limit is not None and limit is not None:
+            raise BuildError("duplicate LIMIT", summary="LIMIT is written twice", span=span_of(meta))
+        return replace(
+            first,
+            partition_by=first.partition_by or late_partition_by or (),
+            unions=unions,
+            order_by=order_by,
+            emit=emit,
+            limit=limit if early_limit is None else early_limit,
+            span=span_of(meta),
+        )
+
+    def branch(self, meta: Meta, distinct: Token | None, *parts: Any) -> ast.Query:
+        items, source, joins, window, where, group_by, partition_by, having = parts
         return ast.Query(
             items,
             source,
@@ -35,12 +51,40 @@ class QueryBuilder(ExpressionBuilder):
             window=window,
             where=where,
             group_by=group_by or (),
-            partition_by=partition_by or late_partition_by or (),
+            partition_by=partition_by or (),
             having=having,
-            emit=emit,
-            limit=limit,
+            distinct=distinct is not None,
             span=span_of(meta),
         )
+
+    def unions(self, meta: Meta, *unions: ast.Union) -> tuple[ast.Union, ...]:
+        return unions
+
+    def union(self, meta: Meta, keep_all: Token | None, query: ast.Query) -> ast.Union:
+        return ast.Union(query, keep_all is not None, span=span_of(meta))
+
+    def order_by(
+        self, meta: Meta, items: tuple[ast.OrderItem, ...], limit: int | None
+    ) -> tuple[tuple[ast.OrderItem, ...], int | None]:
+        return items, limit
+
+    def order_items(self, meta: Meta, *items: ast.OrderItem) -> tuple[ast.OrderItem, ...]:
+        return items
+
+    def order_item(self, meta: Meta, expression: ast.Expression, descending: bool, first: bool) -> ast.OrderItem:
+        return ast.OrderItem(expression, descending, first, span=span_of(meta))
+
+    def ascending(self, meta: Meta) -> bool:
+        return False
+
+    def descending(self, meta: Meta) -> bool:
+        return True
+
+    def nulls_first(self, meta: Meta) -> bool:
+        return True
+
+    def nulls_last(self, meta: Meta) -> bool:
+        return False
 
     def select_list(self, meta: Meta, *items: _Item) -> tuple[_Item, ...]:
         return items
@@ -60,13 +104,21 @@ class QueryBuilder(ExpressionBuilder):
     def source(self, meta: Meta, name: Token, alias: Token | None) -> ast.SourceRef:
         return ast.SourceRef(name_of(name), name_of(name if alias is None else alias), span=span_of(meta))
 
+    def sub_query(self, meta: Meta, query: ast.Query, alias: Token | None) -> ast.SubQuery:
+        return ast.SubQuery(query, ast.SUBQUERY_ALIAS if alias is None else name_of(alias), span=span_of(meta))
+
     # Joins
 
     def joins(self, meta: Meta, *joins: ast.Join) -> tuple[ast.Join, ...]:
         return joins
 
     def join(
-        self, meta: Meta, kind: str, right: ast.SourceRef, within: ast.Within | None, condition: ast.Expression
+        self,
+        meta: Meta,
+        kind: str,
+        right: ast.SourceRef | ast.SubQuery,
+        within: ast.Within | None,
+        condition: ast.Expression,
     ) -> ast.Join:
         return ast.Join(kind, right, condition, within, span=span_of(meta))
 

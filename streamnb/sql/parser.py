@@ -6,7 +6,8 @@ and columns are those the reader sees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from lark import UnexpectedToken
@@ -41,14 +42,14 @@ def parse_statement(
     text: str | StatementText,
     variables: Mapping[str, str] | None = None,
     *,
-    scripts: bool = False,
+    strict: bool = False,
     test_tool: bool = False,
 ) -> ast.Statement:
     """Parse one statement; a ``;`` at its end is allowed.
 
-    ``variables`` replace ``${name}``, one token for one token. ``scripts`` adds RUN SCRIPT, which ksqlDB's server does
-    not know; ``test_tool`` adds it and the statements of ksqlDB's test tool: ASSERT VALUES, ASSERT NULL VALUES, ASSERT
-    STREAM and ASSERT TABLE.
+    ``variables`` replace ``${name}``, one token for one token. ``strict`` leaves out what ksqlDB's server does not
+    know: RUN SCRIPT, DISTINCT, UNION, ORDER BY and a SELECT in FROM. ``test_tool`` adds the statements of ksqlDB's test
+    tool: ASSERT VALUES, ASSERT NULL VALUES, ASSERT STREAM and ASSERT TABLE.
 
     Raises: ParseFailedError.
     """
@@ -56,8 +57,8 @@ def parse_statement(
         text = _only_statement(text)
     script = text.script or text.text
     start = text.start if text.script else 0
-    rule = "test_statement" if test_tool else "session_statement" if scripts else "statement"
-    statement: ast.Statement = _parse(script, rule, variables, start, start + len(text.text))
+    rule = "test_statement" if test_tool else "statement" if strict else "session_statement"
+    statement: ast.Statement = _parse(script, rule, variables, start, start + len(text.text), strict=strict)
     return statement
 
 
@@ -145,13 +146,21 @@ def _only_statement(text: str) -> StatementText:
 
 
 def _parse(
-    text: str, rule: str, variables: Mapping[str, str] | None = None, start: int = 0, end: int | None = None
+    text: str,
+    rule: str,
+    variables: Mapping[str, str] | None = None,
+    start: int = 0,
+    end: int | None = None,
+    *,
+    strict: bool = False,
 ) -> Any:
-    """Parse ``text[start:end]`` by one of the grammar's start rules."""
+    """Parse ``text[start:end]`` by one of the grammar's start rules; ``strict`` as in ``parse_statement``."""
     check_characters(text)
     rules = grammar()
     end = len(text) if end is None else end
     tokens: list[Token] = list(tokenize(text, start, end, rules.operators, variables))
+    if strict:
+        _forget_extensions(tokens)
     try:
         return _BUILDER.transform(rules.parse(tokens, rule))
     except UnexpectedToken as error:
@@ -160,6 +169,22 @@ def _parse(
         if isinstance(error.orig_exc, BuildError):
             raise _placed(error.orig_exc, text) from None
         raise
+
+
+_UNKNOWN = "UNKNOWN"
+"""A kind of token that the grammar accepts nowhere."""
+
+
+def _forget_extensions(tokens: Sequence[Token]) -> None:
+    """Take the words that only the dialect's extensions give a meaning for what they are to ksqlDB."""
+    for token, following in pairwise(tokens):
+        words = token.upper(), following.upper()
+        if token.type == "WORD" and words[0] in ("ORDER", "UNION"):
+            token.type = "NAME"
+        elif words == ("SELECT", "DISTINCT"):
+            following.type = _UNKNOWN
+        elif words == ("(", "SELECT"):
+            token.type = _UNKNOWN
 
 
 def _placed(error: BuildError, text: str) -> ParseFailedError:

@@ -40,8 +40,25 @@ def format_query(query: ast.Query, *, every_alias: bool = False) -> str:
 
     ``every_alias`` writes ksqlDB's form of its messages: an alias for each source, even its own name, and no AS.
     """
+    lines = [_branch(query, every_alias)]
+    for union in query.unions:
+        lines += [f"UNION{_if(union.keep_all, 'ALL')}", _branch(union.query, every_alias)]
+    if query.order_by:
+        lines.append(f"ORDER BY {', '.join(map(_order_item, query.order_by))}")
+    if query.emit is not None:
+        lines.append(f"EMIT {query.emit}")
+    if query.limit is not None:
+        lines.append(f"LIMIT {query.limit}")
+    return "\n".join(lines)
+
+
+# Clauses of a query
+
+
+def _branch(query: ast.Query, every_alias: bool) -> str:
+    """Write one SELECT of a query, without what stands behind its unions."""
     items = ",\n".join("  " + _item(i, " " if every_alias else " AS ") for i in query.items)
-    lines = [f"SELECT\n{items}", f"FROM {_source(query.source, every_alias)}"]
+    lines = [f"SELECT{_if(query.distinct, 'DISTINCT')}\n{items}", f"FROM {_source(query.source, every_alias)}"]
     lines += [_join(j, every_alias) for j in query.joins]
     if query.window is not None:
         lines.append(_window(query.window))
@@ -53,14 +70,11 @@ def format_query(query: ast.Query, *, every_alias: bool = False) -> str:
         lines.append(f"PARTITION BY {_grouping(query.partition_by)}")
     if query.having is not None:
         lines.append(f"HAVING {format_expression(query.having)}")
-    if query.emit is not None:
-        lines.append(f"EMIT {query.emit}")
-    if query.limit is not None:
-        lines.append(f"LIMIT {query.limit}")
     return "\n".join(lines)
 
 
-# Clauses of a query
+def _order_item(item: ast.OrderItem) -> str:
+    return f"{format_expression(item.expression)}{_if(item.descending, 'DESC')}{_if(item.nulls_first, 'NULLS FIRST')}"
 
 
 def _item(item: ast.SelectItem | ast.Star | ast.StructStar, between: str) -> str:
@@ -70,7 +84,9 @@ def _item(item: ast.SelectItem | ast.Star | ast.StructStar, between: str) -> str
     return text if item.alias is None else text + between + format_name(item.alias)
 
 
-def _source(source: ast.SourceRef, every_alias: bool = False) -> str:
+def _source(source: ast.SourceRef | ast.SubQuery, every_alias: bool = False) -> str:
+    if isinstance(source, ast.SubQuery):
+        return f"(\n{format_query(source.query, every_alias=every_alias)}\n) AS {format_name(source.alias)}"
     name = format_name(source.name)
     if every_alias:
         return f"{name} {format_name(source.alias)}"

@@ -20,7 +20,17 @@ from streamnb.engine.sink import materialized
 from streamnb.engine.task import QueryTask
 from streamnb.errors import KsqlStatementError, StoreError
 from streamnb.plan.clauses import QueryContext
-from streamnb.plan.logical import Aggregate, PlanNode, Project, QueryPlan, children
+from streamnb.plan.composed import extensions
+from streamnb.plan.logical import (
+    Aggregate,
+    PlanNode,
+    Project,
+    QueryPlan,
+    children,
+    hides_key,
+    is_ordered,
+    needs_every_change,
+)
 from streamnb.plan.lookup import check_lookup
 from streamnb.plan.query import plan_query
 from streamnb.plan.typed import TypedColumn
@@ -30,9 +40,15 @@ from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
 from streamnb.store import Store
 
-__all__ = ["pull", "push"]
+__all__ = ["is_restricted", "pull", "push", "refused_clauses"]
 
 FEED_ROWS = 10_000
+_PULL_SWITCHES = (
+    "ksql.query.pull.limit.clause.enabled",
+    "ksql.query.pull.table.scan.enabled",
+    "ksql.query.pull.range.scan.enabled",
+    "ksql.query.pull.stream.enabled",
+)
 MORE = "See https://cnfl.io/queries for more info.\nAdd EMIT CHANGES if you intended to issue a push query."
 
 
@@ -40,8 +56,8 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
     """Start a push query."""
     plan = plan_query(query, QueryContext(pipeline.catalog, pipeline.env(), "PUSH"))
     id_ = pipeline.transient_id()
-    every = pipeline.setting("max.batch.records") == "1"
-    program = compile_plan(plan.root, id_, Mode.EVERY if every or plan.limit is not None else Mode.LAST, durable=False)
+    every = pipeline.setting("max.batch.records") == "1" or plan.limit is not None or needs_every_change(plan.root)
+    program = compile_plan(plan.root, id_, Mode.EVERY if every else Mode.LAST, durable=False)
     doorbell = Doorbell()
     readers = [pipeline.reader(i.source.topic, doorbell.ring) for i in program.inputs]
     task = QueryTask(id_, program, readers, pipeline.registry, None)
@@ -59,6 +75,7 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
         doorbell,
         columns=[internal for _, internal in plan.order],
         is_table=plan.root.is_table,
+        is_ordered=is_ordered(plan.root),
         limit=plan.limit,
         earliest=pipeline.earliest(),
         rows_max=FEED_ROWS,
@@ -85,7 +102,9 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
 
 def _key_columns(plan: QueryPlan) -> int:
     """Count the leading result columns that are the key."""
-    return min(len(plan.root.keys), len(plan.order)) if plan.root.is_table else 0
+    if not plan.root.is_table or hides_key(plan.root):
+        return 0
+    return min(len(plan.root.keys), len(plan.order))
 
 
 def _key_places(plan: QueryPlan) -> tuple[int, ...]:
@@ -125,21 +144,31 @@ def pull(pipeline: Pipeline, query: ast.Query, text: str) -> Rows:
     return Rows(text, columns, rows, final_message=final, key_columns=len(plan.root.keys), key_places=_key_places(plan))
 
 
-def _check_pull(query: ast.Query) -> None:
+def is_restricted(pipeline: Pipeline) -> bool:
+    """Tell whether a setting takes something away from pull queries, which nothing else may give back."""
+    return any(pipeline.config().get(name, "true").lower() == "false" for name in _PULL_SWITCHES)
+
+
+def refused_clauses(query: ast.Query) -> dict[str, ast.Node]:
+    """List the clauses of a query that ksqlDB's pull queries do not have, and where they are."""
     clauses: dict[str, ast.Node | None] = {
         "JOIN": next(iter(query.joins), None),
         "WINDOW": query.window,
         "GROUP BY": next(iter(query.group_by), None),
         "PARTITION BY": next(iter(query.partition_by), None),
         "HAVING": query.having,
+        **extensions(query),
     }
-    for clause, node in clauses.items():
-        if node is not None:
-            raise KsqlStatementError(
-                f"Pull queries don't support {clause} clauses. {MORE}",
-                hint="add EMIT CHANGES for a live result; over history, Workspace.sql(...) runs any SELECT.",
-                span=node.span,
-            )
+    return {clause: node for clause, node in clauses.items() if node is not None}
+
+
+def _check_pull(query: ast.Query) -> None:
+    for clause, node in refused_clauses(query).items():
+        raise KsqlStatementError(
+            f"Pull queries don't support {clause} clauses. {MORE}",
+            hint="add EMIT CHANGES for a live result; over history, Workspace.sql(...) runs any SELECT.",
+            span=node.span,
+        )
 
 
 def _check_limit(query: ast.Query, pipeline: Pipeline) -> None:

@@ -38,6 +38,10 @@ class FeedSnapshot(Protocol):
     def done(self) -> bool: ...
     @property
     def error(self) -> str | None: ...
+    @property
+    def is_ordered(self) -> bool:
+        """Tell whether the rows have an order: then the first ones count, not the newest."""
+        ...
 
 
 class Feed(Protocol):

@@ -74,9 +74,10 @@ def _position(names: Sequence[str], name: str) -> int | None:
 def visible(layout: Layout, snapshot: FeedSnapshot, limit: int) -> Shown:
     """Choose the newest rows, at most ``limit``, and put them into drawing order.
 
-    Order: a stream has its newest record on top; a table is sorted by key, newest window first.
+    Order: a stream has its newest record on top; a table is sorted by key, newest window first, unless its rows have an
+    order: the first ones are chosen then.
     """
-    rows = snapshot.rows[-limit:]
+    rows = snapshot.rows[:limit] if snapshot.is_ordered else snapshot.rows[-limit:]
     if not layout.is_table:
         newest = snapshot.total
         return Shown(tuple(reversed(rows)), tuple(range(newest, newest - len(rows), -1)), snapshot.total, "record")

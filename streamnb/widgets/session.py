@@ -324,6 +324,7 @@ class _StillSnapshot:
     total: int
     done: bool
     error: str | None
+    is_ordered: bool = False
 
 
 def _draw(query: LiveQuery, options: CellOptions, name: str) -> LiveView:

@@ -57,3 +57,17 @@ def test_backoff_doubles_up_to_a_minute() -> None:
         waits.append(backoff.not_before_ms)
     assert waits == [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]
     assert backoff.due(60_000) and not backoff.due(59_999)
+
+
+def test_ordered_table_lists_its_rows_by_place() -> None:
+    feed = Feed(is_table=True, rows_max=5, is_ordered=True)
+    feed.add([Change((2,), ("b",)), Change((1,), ("a",)), Change((3,), ("c",))], 3)
+    feed.add([Change((1,), ("z",)), Change((3,), (None,), tombstone=True)], 2)
+    snapshot = feed.snapshot()
+    assert (snapshot.rows, snapshot.is_ordered) == ([("z",), ("b",)], True)
+
+
+def test_table_tells_rows_apart_by_keys_that_hold_lists() -> None:
+    feed = Feed(is_table=True, rows_max=5)
+    feed.add([Change(([1],), ("a",)), Change(([2],), ("b",)), Change(([1],), ("c",))], 3)
+    assert feed.snapshot().rows == [("b",), ("c",)]

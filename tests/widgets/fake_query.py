@@ -19,6 +19,7 @@ class FakeSnapshot:
     total: int
     done: bool = False
     error: str | None = None
+    is_ordered: bool = False
 
 
 class FakeFeed:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from streamnb.schema import BIGINT, STRING, Array
-from streamnb.widgets.rows import RowFrames, layout_of
+from streamnb.widgets.rows import RowFrames, layout_of, visible
 from tests.widgets.fake_query import FakeQuery, FakeSnapshot
 
 STREAM = FakeQuery([("ID", BIGINT), ("TEXT", STRING)])
@@ -47,6 +47,12 @@ def test_table_without_its_key_is_told_apart_by_position() -> None:
     frames = RowFrames(layout_of(query), limit=10)
     frames.advance(FakeSnapshot(1, [(1,), (1,)], 2))
     assert frames.advance(FakeSnapshot(2, [(1,), (2,)], 3))["rows"] == [[2, "2"]]
+
+
+def test_ordered_table_shows_its_first_rows_in_their_order() -> None:
+    query = FakeQuery([("N", BIGINT)], key_columns=0, is_table=True)
+    snapshot = FakeSnapshot(1, [(9,), (2,), (5,)], 3, is_ordered=True)
+    assert visible(layout_of(query), snapshot, 2).rows == ((9,), (2,))
 
 
 def test_keys_that_have_no_order_are_sorted_by_their_text() -> None:

@@ -6,9 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from streamnb.backends.duckdb.aggregate import AggregateSpec, compile_aggregate
+from streamnb.backends.duckdb.distinct import compile_distinct
 from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.backends.duckdb.flatmap import compile_flat_map
 from streamnb.backends.duckdb.join import compile_join
+from streamnb.backends.duckdb.merging import merged
 from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Stage, Statement
 from streamnb.backends.duckdb.stateless import (
     compile_filter,
@@ -17,9 +19,22 @@ from streamnb.backends.duckdb.stateless import (
     is_identity,
     project_view,
 )
+from streamnb.backends.duckdb.topn import compile_top_n
+from streamnb.backends.duckdb.union import compile_union
 from streamnb.catalog import DataSource
 from streamnb.duck import Sql, sql
-from streamnb.plan.logical import Aggregate, Filter, FlatMap, Join, PlanNode, Project, Scan
+from streamnb.plan.logical import (
+    Aggregate,
+    Distinct,
+    Filter,
+    FlatMap,
+    Join,
+    PlanNode,
+    Project,
+    Scan,
+    TopN,
+    UnionAll,
+)
 from streamnb.plan.typed import TypedColumn
 from streamnb.state.tables import StateTable
 
@@ -28,11 +43,16 @@ __all__ = ["Input", "OperatorStep", "Program", "compile_plan"]
 
 @dataclass(frozen=True)
 class Input:
-    """A source of a program and the TEMP table its decoded, ordered batch is put into."""
+    """A source of a program and the TEMP table its decoded, ordered batch is put into.
+
+    ``is_looked_up`` tells that a stream's records make the table of a stream–table join: at equal times they come
+    before those of the stream, as a table's do.
+    """
 
     source: DataSource
     position: int
     batch: Sql
+    is_looked_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +98,7 @@ class _Compiler:
     probes: list[Probe] = field(default_factory=list)
     numbers: Counter[str] = field(default_factory=Counter)
     steps: list[OperatorStep] = field(default_factory=list)
+    is_looked_up: bool = False  # what is compiled now is the table of a stream–table join
     last: Stage | None = None  # the operator that was compiled last
 
     def step(self, name: str) -> str:
@@ -110,9 +131,18 @@ class _Compiler:
             step = self.step("flatmap")
             target = self.names.temp(step)
             return target, self.add(compile_flat_map(node, source, target, shape, self.names, step), step, node)
+        if isinstance(node, Distinct | TopN):
+            return self._compact(node)
+        if isinstance(node, UnionAll):
+            inputs = [self.compile(part) for part in node.inputs]
+            step = self.step("union")
+            target = self.names.temp(step)
+            return target, self.add(compile_union(node, inputs, target), step, node)
         assert isinstance(node, Join)
         left, left_shape = self.compile(node.left)
+        outer, self.is_looked_up = self.is_looked_up, node.right.is_table and not node.left.is_table
         right, right_shape = self.compile(node.right)
+        self.is_looked_up = outer
         step = self.step("join")
         target = self.names.temp(step)
         stage = compile_join(node, (left, left_shape), (right, right_shape), target, self.names, step)
@@ -120,11 +150,12 @@ class _Compiler:
 
     def _scan(self, node: Scan) -> tuple[Sql, BatchShape]:
         batch = self.names.temp(f"in{node.position}")
-        self.inputs.append(Input(node.source, node.position, batch))
+        self.inputs.append(Input(node.source, node.position, batch, self.is_looked_up))
         self.steps.append(OperatorStep(f"in{node.position}", node, ()))
         return batch, BatchShape(node.keys, node.values, node.windowed)
 
     def _project(self, node: Project) -> tuple[Sql, BatchShape]:
+        node = merged(node)
         below = node.input
         where = None
         if isinstance(below, Filter) and not below.is_table and not compile_expression(below.predicate).can_raise:
@@ -138,6 +169,16 @@ class _Compiler:
         stage = compile_project(node, where, source, target, shape, self.names, step)
         if where is None and inner is not None and not node.partitioned:
             stage = replace(stage, view=project_view(node, inner.view), once=inner.once)
+        return target, self.add(stage, step, node)
+
+    def _compact(self, node: Distinct | TopN) -> tuple[Sql, BatchShape]:
+        source, shape = self.compile(node.input)
+        step = self.step("distinct" if isinstance(node, Distinct) else "top")
+        target = self.names.temp(step)
+        if isinstance(node, Distinct):
+            stage = compile_distinct(node, source, target, shape, self.names, step)
+        else:
+            stage = compile_top_n(node, source, target, shape, self.names, step)
         return target, self.add(stage, step, node)
 
     def _filter(self, node: Filter) -> tuple[Sql, BatchShape]:
@@ -166,7 +207,10 @@ class _Compiler:
             # A group that is not the key is spread over partitions; all of them share one stream time then, that of
             # the query's order, so that what is late does not depend on where a batch ends.
             source = sql("(SELECT * REPLACE (0 AS part) FROM {})", source)
-        stage = compile_aggregate(spec, source, target, shape, self.names, self.mode)
+        names = self.names
+        if self.numbers["aggregate"] > 1:  # an aggregation of one: its tables have names of their own
+            names = replace(names, query_id=f"{names.query_id}:{step}")
+        stage = compile_aggregate(spec, source, target, shape, names, self.mode)
         return target, self.add(stage, step, node)
 
 

@@ -56,3 +56,16 @@ SELECT id FROM totals WHERE (id = 'a' AND windowstart = 1) OR (id = 'b' AND wind
 SELECT /* all of it */ * -- really
 FROM orders /* and no more */ EMIT CHANGES;
 SELECT *, id, * FROM orders;
+SELECT DISTINCT item, shop FROM orders EMIT CHANGES;
+SELECT DISTINCT * FROM orders o WHERE o.qty > 1 EMIT CHANGES LIMIT 3;
+SELECT item FROM orders UNION ALL SELECT item FROM returns EMIT CHANGES;
+SELECT item FROM orders WHERE qty > 1 UNION SELECT DISTINCT sku FROM items UNION ALL SELECT item FROM returns ORDER BY 1 LIMIT 5;
+SELECT item FROM orders union EMIT CHANGES;
+SELECT order, union, asc, nulls FROM orders order ORDER BY order.order ASC, asc DESC, nulls NULLS FIRST, union DESC NULLS LAST;
+SELECT item, COUNT(*) AS n FROM orders GROUP BY item HAVING COUNT(*) > 1 ORDER BY n DESC, LCASE(item) LIMIT 3 EMIT CHANGES;
+SELECT item FROM orders ORDER BY ROWTIME DESC EMIT CHANGES LIMIT 3;
+SELECT * FROM (SELECT item, qty FROM orders WHERE qty > 1) EMIT CHANGES;
+SELECT x.n FROM (SELECT item, COUNT(*) AS n FROM orders WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY item EMIT FINAL) AS x EMIT CHANGES;
+SELECT o.item, t.n FROM orders o LEFT JOIN (SELECT item, COUNT(*) n FROM orders GROUP BY item) t ON o.item = t.item EMIT CHANGES;
+SELECT a FROM (SELECT a FROM (SELECT a, 'two
+lines' AS t FROM s UNION SELECT b, c FROM t) `in ner` ORDER BY a LIMIT 2) EMIT CHANGES;
