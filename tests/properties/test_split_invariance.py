@@ -108,12 +108,15 @@ SHAPES: dict[str, tuple[str, Oracle]] = {
 
 
 @st.composite
-def logs(draw: st.DrawFn, *, joined: bool) -> list[Log]:
-    """Draw the records of a stream and, if asked for, a table: late ones, null keys and values, malformed values."""
+def logs(draw: st.DrawFn, *, joined: bool, sources: Sequence[int] = (0, 0, 1)) -> list[Log]:
+    """Draw the records of a stream and, if asked for, a table: late ones, null keys and values, malformed values.
+
+    ``sources`` are drawn from where there are both: 0 is the stream, 1 the table.
+    """
     rows = draw(
         st.lists(
             st.tuples(
-                st.sampled_from([0, 0, 1] if joined else [0]),
+                st.sampled_from(sources if joined else [0]),
                 st.sampled_from(list(KEYS)),
                 st.integers(-25, 15),
                 st.sampled_from(["x", "x", "y", None]),

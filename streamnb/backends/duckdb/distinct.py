@@ -22,25 +22,33 @@ def compile_distinct(node: Distinct, source: Sql, target: Sql, shape: BatchShape
 
 def _of_stream(node: Distinct, source: Sql, target: Sql, shape: BatchShape, names: Names, step: str) -> Stage:
     output = BatchShape(node.keys, ())
-    seen = names.state_table(
-        f"{step}_seen",
-        [(f"k{i}", duck_type(type_)) for i, type_ in enumerate(node.keys)],
-    )
     values, keys = shape.value_columns(), output.key_columns()
-    same = join(" AND ", [sql("s.{} IS NOT DISTINCT FROM b.{}", k, v) for k, v in zip(keys, values, strict=True)])
+    kept = [(f"k{i}", duck_type(type_)) for i, type_ in enumerate(node.keys)]
+    seen = names.state_table(f"{step}_seen", [("h", Sql("UBIGINT")), *kept])
+    firsts = names.temp(f"{step}_firsts")
+    listed = join(", ", values)
+    same = join(" AND ", [sql("s.{} IS NOT DISTINCT FROM f.{}", k, v) for k, v in zip(keys, values, strict=True)])
     columns = [*output.meta_columns(), *(sql("{} AS {}", v, k) for k, v in zip(keys, values, strict=True))]
     statements = (
         sql(
-            "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM (SELECT * FROM {} WHERE NOT vnull QUALIFY row_number()"
-            " OVER (PARTITION BY {} ORDER BY seq, sub) = 1) b WHERE NOT EXISTS (SELECT 1 FROM {} s WHERE {})",
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, hash({}) AS h FROM {} WHERE NOT vnull QUALIFY row_number()"
+            " OVER (PARTITION BY {} ORDER BY seq, sub) = 1",
+            firsts,
+            listed,
+            source,
+            listed,
+        ),
+        # Joined and not looked for in the rows seen: DuckDB would build a hash table of these, which are many.
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {firsts} b WHERE NOT EXISTS (SELECT 1 FROM (SELECT"
+            " f.seq, f.sub FROM {} s JOIN {firsts} f ON s.h = f.h WHERE {}) n WHERE n.seq = b.seq AND n.sub = b.sub)",
             target,
             join(", ", columns),
-            source,
-            join(", ", values),
             seen.name,
             same,
+            firsts=firsts,
         ),
-        sql("INSERT INTO {} SELECT {} FROM {}", seen.name, join(", ", keys), target),
+        sql("INSERT INTO {} SELECT hash({keys}), {keys} FROM {}", seen.name, target, keys=join(", ", keys)),
     )
     return Stage((seen,), statements, output)
 
