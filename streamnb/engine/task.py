@@ -146,7 +146,7 @@ class QueryTask:
         program = self.program
         if not program.changelog:
             return program.output
-        keys = join(", ", program.shape.key_columns() + ([sql("ws")] if program.shape.windowed else []))
+        keys = join(", ", program.shape.key_columns() + program.shape.window_columns())
         return sql(
             "(SELECT * FROM {} QUALIFY row_number() OVER (PARTITION BY {} ORDER BY seq DESC, sub DESC) = 1)",
             program.output,

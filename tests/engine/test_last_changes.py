@@ -1,0 +1,17 @@
+"""The last changes of a batch leave the same table as every change."""
+
+from __future__ import annotations
+
+from tests.pipelines import put, records, run, workspace
+
+
+def test_a_session_that_grows_takes_back_the_shorter_one_when_only_last_changes_are_written() -> None:
+    with workspace() as nb:
+        nb("CREATE STREAM S (K VARCHAR KEY, V INT) WITH (KAFKA_TOPIC='s', VALUE_FORMAT='JSON', PARTITIONS=1);")
+        nb("CREATE TABLE O AS SELECT K, COUNT(*) AS N FROM S WINDOW SESSION (10 MILLISECONDS) GROUP BY K;")
+        put(nb, "s", [("a", {"V": 1}, 5)])
+        run(nb)
+        put(nb, "s", [("a", {"V": 1}, 12)])
+        run(nb)
+        ends = [(int.from_bytes(key[-16:-8], "big"), value) for _, _, _, key, value in records(nb, "O")]
+        assert ends == [(5, {"N": 1}), (5, None), (12, {"N": 2})]
