@@ -15,3 +15,12 @@ def test_a_session_that_grows_takes_back_the_shorter_one_when_only_last_changes_
         run(nb)
         ends = [(int.from_bytes(key[-16:-8], "big"), value) for _, _, _, key, value in records(nb, "O")]
         assert ends == [(5, {"N": 1}), (5, None), (12, {"N": 2})]
+
+
+def test_a_change_that_a_filter_takes_back_within_a_batch_moves_the_time_of_an_aggregate() -> None:
+    with workspace() as nb:
+        nb("CREATE TABLE T (K INT PRIMARY KEY, V INT) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='JSON', PARTITIONS=1);")
+        nb("CREATE TABLE O AS SELECT V % 2 AS G, COUNT(*) AS N FROM T WHERE V > 0 GROUP BY V % 2;")
+        put(nb, "t", [(1, {"V": 1}, 10), (2, {"V": 3}, 70), (2, {"V": -3}, 20)])
+        run(nb)
+        assert [(ts, value) for _, _, ts, _, value in records(nb, "O")] == [(70, {"N": 1})]

@@ -139,9 +139,9 @@ class _Compiler:
             target = self.names.temp(step)
             return target, self.add(compile_union(node, inputs, target), step, node)
         assert isinstance(node, Join)
-        left, left_shape = self.compile(node.left)
+        left, left_shape = self._every_change(node.left)
         outer, self.is_looked_up = self.is_looked_up, node.right.is_table and not node.left.is_table
-        right, right_shape = self.compile(node.right)
+        right, right_shape = self._every_change(node.right)
         self.is_looked_up = outer
         step = self.step("join")
         target = self.names.temp(step)
@@ -191,8 +191,15 @@ class _Compiler:
             stage = compile_filter(node, source, target, shape, self.names, step)
         return target, self.add(stage, step, node)
 
+    def _every_change(self, node: PlanNode) -> tuple[Sql, BatchShape]:
+        """Compile what an operator is fed with: a change that is left out would not move the times of its results."""
+        mode, self.mode = self.mode, Mode.EVERY
+        found = self.compile(node)
+        self.mode = mode
+        return found
+
     def _aggregate(self, node: Aggregate) -> tuple[Sql, BatchShape]:
-        source, shape = self.compile(node.input)
+        source, shape = self._every_change(node.input)
         step = self.step("aggregate")
         target = self.names.temp(step)
         spec = AggregateSpec(
