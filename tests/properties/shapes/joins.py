@@ -104,10 +104,29 @@ JOINS = (
           CASE WHEN s_.seq > r_.seq THEN r_.ts ELSE s_.ts END, least(s_.seq, r_.seq)
         """,
     ),
+    Shape(
+        "streams on other columns",
+        "SR",
+        "CREATE STREAM O AS SELECT S.G AS G, S.V AS SV, R.V AS RV FROM S JOIN R WITHIN 10 MILLISECONDS ON S.G = R.G;",
+        """
+        SELECT s_.g AS k0, greatest(s_.ts, r_.ts) AS ts, s_.v, r_.v FROM s_ JOIN r_ ON s_.g = r_.g
+          AND r_.ts BETWEEN s_.ts - 10 AND s_.ts + 10
+        ORDER BY greatest(s_.seq, r_.seq),
+          CASE WHEN s_.seq > r_.seq THEN r_.ts ELSE s_.ts END, least(s_.seq, r_.seq)
+        """,
+    ),
     _table_table("INNER", "t_.k IS NOT NULL AND u_.k IS NOT NULL"),
     _table_table("LEFT", "t_.k IS NOT NULL"),
     _table_table("RIGHT", "u_.k IS NOT NULL"),
     _table_table("FULL OUTER", "true"),
+    Shape(
+        "tables, filtered",
+        "TU",
+        "CREATE TABLE O AS SELECT ROWKEY AS K, T.V + U.V AS S FROM T FULL JOIN U ON T.K = U.K WHERE T.V + U.V > 3"
+        " OR T.G IS NULL;",
+        "SELECT coalesce(t_.k, u_.k) AS k0, t_.v + u_.v FROM t_ FULL JOIN u_ ON t_.k = u_.k WHERE t_.v + u_.v > 3"
+        " OR t_.g IS NULL",
+    ),
     Shape(
         "foreign key",
         "TU",
@@ -149,7 +168,21 @@ JOINS = (
         + _looked_up("t", "joined")
         + " WHERE tfound ORDER BY seq, other, first",
     ),
+    Shape(
+        "stream and table, partitioned",
+        "ST",
+        "CREATE STREAM O AS SELECT T.G AS G, S.K AS K, S.V AS V FROM S JOIN T ON S.K = T.K PARTITION BY T.G;",
+        f"SELECT tg AS k0, ts, k, v FROM {_looked_up('t')} WHERE tfound ORDER BY seq",
+    ),
     # Aggregates of joins
+    Shape(
+        "aggregate of an outer join",
+        "TU",
+        "CREATE TABLE O AS SELECT U.G AS G, COUNT(*) AS N, SUM(T.V) AS S FROM T FULL JOIN U ON T.K = U.K GROUP BY U.G"
+        " HAVING COUNT(*) > 0;",
+        "SELECT u_.g AS k0, count(*), coalesce(sum(t_.v), 0) FROM t_ FULL JOIN u_ ON t_.k = u_.k"
+        " WHERE u_.g IS NOT NULL GROUP BY u_.g",
+    ),
     Shape(
         "aggregate of a stream and a table",
         "ST",

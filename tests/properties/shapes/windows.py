@@ -196,4 +196,10 @@ WINDOWS = (
         _statement("SESSION (10 MILLISECONDS, GRACE PERIOD 5 MILLISECONDS)", "EMIT FINAL"),
         changes=_in_sessions("G", lambda: SessionOracle(_CALLS, 10, 5, final=True)),
     ),
+    Shape(
+        "sessions by key, having, final",
+        "S",
+        _statement("SESSION (10 MILLISECONDS, GRACE PERIOD 0 SECONDS)", "HAVING SUM(V) < 4 EMIT FINAL", "K"),
+        changes=_in_sessions("K", lambda: SessionOracle(_CALLS, 10, 0, lambda v: v[1] < 4, final=True)),
+    ),
 )  # fmt: skip
