@@ -18,7 +18,7 @@ from streamnb.statements.pipeline import EmbeddedOutside
 from streamnb.store import Store
 from streamnb.workspace import Workspace
 
-__all__ = ["Bench", "RawRecord"]
+__all__ = ["Bench", "RawRecord", "record_columns"]
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -35,7 +35,7 @@ class RawRecord:
     headers: Headers = ()
 
 
-def _columns(record: RawRecord) -> Sql:
+def record_columns(record: RawRecord) -> Sql:
     """Write a record as the columns ts, key, value, hdr."""
     headers = [sql("struct_pack(k := {}, v := {}::BLOB)", lit(k), lit(v)) for k, v in record.headers]
     return sql(
@@ -74,7 +74,7 @@ class _FedReader:
                 "CREATE OR REPLACE TEMP TABLE {} AS SELECT 0::BIGINT AS i, 0 AS part, {}::BIGINT AS off, {}",
                 target,
                 lit(record.off),
-                _columns(record),
+                record_columns(record),
             )
         )
         return Slice(1, {0: record.off + 1})
@@ -165,7 +165,7 @@ class Bench:
         for topic in dict.fromkeys(r.topic for r in records):
             own = [r for r in records if r.topic == topic]
             _, next_ = self._topics.place(topic)
-            rows = [sql("SELECT {}::BIGINT AS seq, 0 AS sub, {}", lit(i), _columns(r)) for i, r in enumerate(own)]
+            rows = [sql("SELECT {}::BIGINT AS seq, 0 AS sub, {}", lit(i), record_columns(r)) for i, r in enumerate(own)]
             self._topics.append(self.store, topic, sql("({})", join(" UNION ALL ", rows)))
             placed += [replace(r, off=next_ + i) for i, r in enumerate(own)]
         offsets = {topic: iter([r for r in placed if r.topic == topic]) for topic in {r.topic for r in placed}}
