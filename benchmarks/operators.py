@@ -13,17 +13,13 @@ import json
 import resource
 import subprocess
 import sys
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.profiling import profiled
 from streamnb.duck import Sql, lit, sql
-from streamnb.store import Store
 from streamnb.workspace import Workspace, connect
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +27,6 @@ RECORDS = 2_000_000
 PARTITIONS = 4
 KEYS = 10_000
 KEYS_MANY = 100_000
-SHOWN = 12
 START_MS = 1_519_304_100_000
 
 SOURCE = "CREATE {kind} {name} (k INT {key}, v INT) WITH (KAFKA_TOPIC='{name}', VALUE_FORMAT='JSON', PARTITIONS=4);"
@@ -185,32 +180,6 @@ def result(nb: Workspace, workload: Workload) -> tuple[Any, ...]:
     return engine.call(lambda: engine.store.rows(query)[0])
 
 
-@contextmanager
-def profiled(on: bool) -> Iterator[None]:
-    """Print the statements that took the engine's thread longest."""
-    spent: dict[str, list[float]] = defaultdict(lambda: [0, 0.0])
-    originals = {name: getattr(Store, name) for name in ("rows", "arrow")} if on else {}
-
-    def timed(original: Any) -> Any:
-        def run(store: Store, statement: Sql, *rest: Any) -> Any:
-            began = time.thread_time()
-            try:
-                return original(store, statement, *rest)
-            finally:
-                if threading.current_thread().name == "streamnb-engine":
-                    entry = spent[str(statement)[:90]]
-                    entry[0] += 1
-                    entry[1] += time.thread_time() - began
-
-        return run
-
-    for name, original in originals.items():
-        setattr(Store, name, timed(original))
-    yield
-    for text, (count, seconds) in sorted(spent.items(), key=lambda entry: -entry[1][1])[: SHOWN if on else 0]:
-        print(f"  {seconds:7.2f} s {count:6,.0f} × {text}", file=sys.stderr)
-
-
 def program(name: str, records: int, profile: bool) -> None:
     """Be one workload; print its figures as JSON."""
     workload = WORKLOADS[name]
@@ -218,7 +187,7 @@ def program(name: str, records: int, profile: bool) -> None:
         total = sum(fill(nb, topic, records) for topic in workload.topics)
         filled_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         seconds_bare, wanted = bare(nb, workload)
-        with profiled(profile):
+        with profiled(profile) as counted, counted():
             seconds = ours(nb, workload, total)
         found = result(nb, workload)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

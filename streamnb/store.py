@@ -42,6 +42,8 @@ _SETTINGS = (
     "SET GLOBAL python_enable_replacements = false",  # else any DataFrame of the caller's is a table
     "SET GLOBAL enable_external_access = false",
 )
+# The engine folds the write-ahead log into the file between two ticks; DuckDB would do it in the middle of a commit.
+_FILE_SETTINGS = ("SET GLOBAL checkpoint_threshold = '1TB'",)
 _LOCK = "SET GLOBAL lock_configuration = true"
 
 # DuckDB names a database for its file, and then takes "log.topic" for either the schema log or the database log.
@@ -153,11 +155,18 @@ class _Closed:
 
 
 class Store:
-    """A connection to the pipeline's database, with DuckDB's guards set."""
+    """A connection to the pipeline's database, with DuckDB's guards set.
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, shared: _Shared) -> None:
+    ``writes`` tells the one that the engine writes through from its readers' cursors. ``memory`` is for those who
+    write and want to remember what they wrote, each under a name of their own; it is emptied whenever that may have
+    been taken back.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, shared: _Shared, *, writes: bool = True) -> None:
         self._connection = connection
         self._shared = shared
+        self.writes = writes
+        self.memory: dict[str, Any] = {}
 
     @classmethod
     def open(cls, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> Store:
@@ -168,7 +177,7 @@ class Store:
         """
         limits = [] if memory_limit is None else [sql("SET GLOBAL memory_limit = {}", lit(memory_limit))]
         limits += [] if threads is None else [sql("SET GLOBAL threads = {}", lit(threads))]
-        shared = _Shared(path, (*limits, *_SETTINGS))
+        shared = _Shared(path, (*limits, *(() if path is None else _FILE_SETTINGS), *_SETTINGS))
         failpoint("store.open")
         connection = _open(shared)
         failpoint("store.recovered")
@@ -184,7 +193,7 @@ class Store:
         connection = self._connection.cursor()
         if self.path is not None and _is_attached(self.path):
             connection.execute("USE pipeline")
-        cursor = Store(connection, self._shared)
+        cursor = Store(connection, self._shared, writes=False)
         self._shared.cursors.add(cursor)
         return cursor
 
@@ -199,6 +208,7 @@ class Store:
             raise StoreError(
                 "the database in memory is lost", hint="use a database file to be able to recover from such a failure"
             )
+        self.memory.clear()
         # An old connection that was closed later would take DuckDB's lock on the file with it.
         for connection in (*self._shared.cursors, self):
             with contextlib.suppress(duckdb.Error):
@@ -267,12 +277,14 @@ class Store:
             yield
             failpoint("batch.before_commit")
         except BaseException:
+            self.memory.clear()
             with contextlib.suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
             raise
         try:
             self._connection.execute("COMMIT")
         except duckdb.Error as error:
+            self.memory.clear()
             raise _broken(f"the outcome of a commit is unknown: {error}") from error
         failpoint("batch.after_commit")
 

@@ -233,3 +233,29 @@ def test_interrupt_ends_the_statement_of_another_thread(store: Store) -> None:
         thread.join(0.05)
     assert len(raised) == 1
     assert cursor.rows(sql("SELECT 1")) == [(1,)]
+
+
+def test_commit_leaves_the_write_ahead_log_to_be_folded_between_ticks(tmp_path: Path) -> None:
+    path = tmp_path / "wal.duckdb"
+    store = Store.open(path)
+    wal = path.with_name("wal.duckdb.wal")
+    with store.transaction():
+        store.execute(sql("CREATE TABLE t (x VARCHAR)"))
+        # fewer rows than DuckDB writes past the write-ahead log
+        store.execute(sql("INSERT INTO t SELECT repeat('x', 500) || i FROM range(60000) r(i)"))
+    grown = wal.stat().st_size
+    assert grown > 24 << 20  # DuckDB's own threshold is 16 MB
+    assert store.checkpoint()
+    assert not wal.exists() or wal.stat().st_size < grown / 100
+    store.close()
+
+
+def test_database_in_memory_gives_the_room_of_replaced_rows_back(store: Store) -> None:
+    store.execute(sql("CREATE TABLE t AS SELECT i AS k, i AS v FROM range(100000) r(i)"))
+    for _ in range(60):
+        with store.transaction():
+            store.execute(sql("CREATE OR REPLACE TEMP TABLE n AS SELECT rowid AS rid, * FROM t WHERE random() < 0.3"))
+            store.execute(sql("DELETE FROM t WHERE rowid IN (SELECT rid FROM n)"))
+            store.execute(sql("INSERT INTO t SELECT k, v FROM n"))
+    ((highest,),) = store.rows(sql("SELECT max(rowid) FROM t"))
+    assert highest < 1_500_000  # of 1.9 million rows written

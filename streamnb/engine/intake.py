@@ -123,7 +123,7 @@ class Intake:
         so far. Nothing is remembered here, so a tick that is taken back is taken again by the same call.
         """
         taken = Taken(positions={i: dict(p) for i, p in positions.items()}, running=dict(running))
-        slices = [reader.read(store, positions[i], rows_max, self._raw(i)) for i, reader in enumerate(self.readers)]
+        slices = [reader.read(store, positions[i], rows_max) for i, reader in enumerate(self.readers)]
         taken.waiting = any(s.waiting for s in slices)
         if not any(s.count for s in slices) or (len(slices) > 1 and taken.waiting):
             return taken
@@ -135,9 +135,6 @@ class Intake:
             self._decode_and_order(store, slices, taken, next_seq)
         return taken
 
-    def _raw(self, i: int) -> Sql:
-        return ident("temp", f"{self.query_id}:raw{i}")
-
     def _decoded(self, i: int) -> Sql:
         return ident("temp", f"{self.query_id}:decoded{i}")
 
@@ -146,7 +143,7 @@ class Intake:
 
         Records that turn out to be undecodable leave gaps in the numbers, and count for the order.
         """
-        records = [self._records(store, i, s) for i, s in enumerate(slices)]
+        records = [RECORD_SCHEMA.empty_table() if s.records is None else s.records for s in slices]
         arrivals = [_arrivals(r) for r in records]
         ordered = self._order(arrivals, slices, taken, next_seq)
         for i, table in enumerate(records):
@@ -167,8 +164,8 @@ class Intake:
         """Decode all that was read, and order it by timestamps that are among the values."""
         arrivals = []
         for i, slice_ in enumerate(slices):
-            if slice_.count:
-                self._decode(store, i, self._raw(i), taken, slice_.records)
+            if slice_.records is not None:
+                self._decode(store, i, self._numbered(store, i, slice_.records), taken, slice_.records)
             else:
                 self._create_decoded(store, i)
             ts = self._rowtimes[i] or sql("ts")
@@ -189,13 +186,11 @@ class Intake:
             self._publish(store, i, rows, view=False)
         taken.count = ordered.count
 
-    def _records(self, store: Store, i: int, slice_: Slice) -> pa.Table:
-        """Get the raw records that were read of a source."""
-        if slice_.records is not None:
-            return slice_.records
-        if not slice_.count:
-            return RECORD_SCHEMA.empty_table()
-        return store.arrow(sql("SELECT part, off, ts, key, value, hdr FROM {}", self._raw(i)))
+    def _numbered(self, store: Store, i: int, records: pa.Table) -> Sql:
+        """Make the raw records that were read of a source readable, with a number ``i``."""
+        name = f"{self.query_id}:records{i}"
+        store.register(name, records.append_column("i", pa.array(np.arange(records.num_rows))))
+        return ident("temp", name)
 
     def _order(self, arrivals: Sequence[Arrivals], slices: Sequence[Slice], taken: Taken, next_seq: int) -> Ordered:
         """Find the slice of the order that is known, and move the positions behind it."""
@@ -223,7 +218,7 @@ class Intake:
     def _position_of(self, topic: str, part: int, taken: Taken) -> int:
         return max(taken.positions[i][part] for i, r in enumerate(self.readers) if r.topic == topic)
 
-    def _decode(self, store: Store, i: int, source: Sql, taken: Taken, records: pa.Table | None) -> None:
+    def _decode(self, store: Store, i: int, source: Sql, taken: Taken, records: pa.Table) -> None:
         key, value = self._sides[i]
         passing = [sql("i AS seq"), sql("0::BIGINT AS sub"), sql("part"), sql("off"), sql("ts"), sql("hdr")]
         rejected = decode_batch(store, source, self._decoded(i), key, value, passing, _ahead_path(records, value))
@@ -284,9 +279,9 @@ def _decode_ahead(records: pa.Table, side: Side) -> pa.Table:
     return records
 
 
-def _ahead_path(records: pa.Table | None, side: Side) -> FastPath | None:
+def _ahead_path(records: pa.Table, side: Side) -> FastPath | None:
     """Find the path to values that were decoded ahead; None where they were not, or too many are in doubt."""
-    if records is None or AHEAD_OK not in records.column_names:
+    if AHEAD_OK not in records.column_names:
         return None
     doubtful = records.num_rows - (pc.sum(records[AHEAD_OK]).as_py() or 0)
     return side.format.ahead_path(side, sql("value")) if doubtful <= records.num_rows * DOUBTFUL_SHARE_MAX else None

@@ -12,15 +12,12 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-import pyarrow as pa
-
 from streamnb.catalog import QueryError
-from streamnb.duck import Sql, ident, sql
+from streamnb.duck import sql
 from streamnb.engine.engine import Engine
 from streamnb.engine.outbox import Outbox
 from streamnb.engine.processinglog import LogEntry, write
-from streamnb.engine.readers import Prepare, Slice, TopicReader, unprepared
+from streamnb.engine.readers import Prepare, Slice, TopicReader, reached, unprepared
 from streamnb.errors import LogError
 from streamnb.failpoints import failpoint
 from streamnb.log.kafka_admin import KafkaLog
@@ -46,14 +43,13 @@ class KafkaTopicReader:
         self._url = url
         self._log = log
         self._on_news = on_news
-        self._name = f"kafka:{topic}:{id(self)}"
         self._reader: KafkaReader | None = None
         self.prepare: Prepare = unprepared
 
     def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
         return {part: first if earliest else next_ for part, (first, next_) in self._log.ends(self.topic).items()}
 
-    def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
+    def read(self, store: Store, positions: Mapping[int, int], rows_max: int) -> Slice:
         reader = self._reader
         if reader is None:
             reader = self._reader = KafkaReader(self._url, on_news=self._on_news, prepare=self.prepare)
@@ -74,18 +70,11 @@ class KafkaTopicReader:
         states = reader.states(self.topic)
         if records is None or records.num_rows == 0:
             return Slice(0, dict(positions), waiting=any(s.lag != 0 for s in states.values()))
-        reached = self._register(store, records, target)
-        more = frozenset(part for part, state in states.items() if part in reached and reached[part] < state.next)
+        moved = reached(records)
+        more = frozenset(part for part, state in states.items() if part in moved and moved[part] < state.next)
         more |= {part for part, state in states.items() if state.lag}
-        waiting = any(part not in reached and state.lag != 0 for part, state in states.items())
-        return Slice(records.num_rows, {**positions, **reached}, frozenset(more), waiting, records)
-
-    def _register(self, store: Store, records: pa.Table, target: Sql) -> dict[int, int]:
-        """Show taken records as the target; return the offset behind the last one of each partition."""
-        store.register(self._name, records.append_column("i", pa.array(np.arange(records.num_rows))))
-        store.execute(sql("CREATE OR REPLACE TEMP VIEW {} AS SELECT * FROM {}", target, ident(self._name)))
-        parts, offsets = records["part"].to_numpy(), records["off"].to_numpy()
-        return {part: int(offsets[parts == part].max()) + 1 for part in np.unique(parts).tolist()}
+        waiting = any(part not in moved and state.lag != 0 for part, state in states.items())
+        return Slice(records.num_rows, {**positions, **moved}, frozenset(more), waiting, records)
 
     def committed(self, positions: Mapping[int, int]) -> None:
         if self._reader is not None:

@@ -1,7 +1,7 @@
 """How a query gets the next records of its topics.
 
-A reader puts raw records into a TEMP table or view of the columns ``i, part, off, ts, key, value, hdr`` (``i`` is
-unique). What it handed out may be asked for again until the positions move on, so that a tick can be taken back.
+A reader hands out raw records; what it handed out may be asked for again until the positions move on, so that a tick
+can be taken back.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import pyarrow as pa
 
-from streamnb.duck import Sql, sql
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.store import Store
 
-__all__ = ["EmbeddedReader", "Prepare", "Slice", "TopicReader", "unprepared"]
+__all__ = ["EmbeddedReader", "Prepare", "Slice", "TopicReader", "reached", "unprepared"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Slice:
     """What one read gave: how many records, the offsets to go on at, and the partitions that have more waiting.
 
     ``waiting`` tells that a partition is known to have records, or not known to have none, and gave none: a join must
-    not go on without them. ``records`` are the records themselves (part, off, ts, key, value, hdr), where they were in
-    memory anyway.
+    not go on without them. ``records`` are the records themselves (part, off, ts, key, value, hdr); None when there
+    are none.
     """
 
     count: int
@@ -44,6 +44,12 @@ def unprepared(records: pa.Table) -> pa.Table:
     return records
 
 
+def reached(records: pa.Table) -> dict[int, int]:
+    """Find the offset behind the last record of each partition."""
+    parts, offsets = records["part"].to_numpy(), records["off"].to_numpy()
+    return {part: int(offsets[parts == part].max()) + 1 for part in np.unique(parts).tolist()}
+
+
 class TopicReader(Protocol):
     """Reads one topic for one query."""
 
@@ -55,8 +61,8 @@ class TopicReader(Protocol):
         """Tell where a new query starts: the offset of each partition's first record, or of the next one to come."""
         ...
 
-    def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
-        """Put the next records into a new TEMP table or view: ``rows_max`` at most, but one of each partition."""
+    def read(self, store: Store, positions: Mapping[int, int], rows_max: int) -> Slice:
+        """Give the next records: ``rows_max`` at most, but one of each partition."""
         ...
 
     def committed(self, positions: Mapping[int, int]) -> None:
@@ -83,20 +89,16 @@ class EmbeddedReader:
         ends = EmbeddedLog(store, create=False).ends(self.topic)
         return {part: first if earliest else next_ for part, (first, next_) in ends.items()}
 
-    def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
+    def read(self, store: Store, positions: Mapping[int, int], rows_max: int) -> Slice:
         topic = EmbeddedLog(store, create=False).find(self.topic)
         ends = topic.ends
         behind = {part: next_ for part, next_ in positions.items() if next_ < ends.get(part, (0, 0))[1]}
         if not behind:
             return Slice(0, dict(positions))
-        query = topic.slice_sql(behind, max(1, rows_max // len(behind)))
-        store.execute(
-            sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT row_number() OVER () AS i, * FROM ({})", target, query)
-        )
-        rows = store.rows(sql("SELECT part, max(off) + 1, count(*) FROM {} GROUP BY part", target))
-        reached = {part: next_ for part, next_, _ in rows}
-        more = frozenset(part for part, next_ in reached.items() if next_ < ends[part][1])
-        return Slice(sum(n for _, _, n in rows), {**positions, **reached}, more)
+        records = store.arrow(topic.slice_sql(behind, max(1, rows_max // len(behind))))
+        moved = reached(records)
+        more = frozenset(part for part, next_ in moved.items() if next_ < ends[part][1])
+        return Slice(records.num_rows, {**positions, **moved}, more, records=records)
 
     def committed(self, positions: Mapping[int, int]) -> None:
         """Nothing to forget: the log keeps its records."""

@@ -2,14 +2,14 @@
 
 Theory of operation: the records of a topic are a table in schema ``topic``; ``log.topic`` keeps each topic's settings
 and ``log.partition`` the first offset kept and the next one to be given. Offsets have no gaps when they are given;
-retention cuts off a prefix of a partition, compaction leaves gaps. Nothing is cached in Python, so a transaction
-that is taken back takes everything back.
+retention cuts off a prefix of a partition, compaction leaves gaps. Whoever writes remembers the topics it has looked up
+in the memory of its store, which is emptied when a transaction is taken back; readers look them up each time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.errors import LogError
@@ -70,8 +70,8 @@ class EmbeddedTopic:
 class EmbeddedLog:
     """The topics of a pipeline's database, seen through one connection.
 
-    The engine's own ``EmbeddedLog`` (on the store that writes) is the only one that may change anything; readers make
-    one on a cursor of theirs. No method opens a transaction: what must be atomic is called inside the caller's.
+    Those on the engine's own store (the one that writes) are the only ones that may change anything; readers make one
+    on a cursor of theirs. No method opens a transaction: what must be atomic is called inside the caller's.
     """
 
     def __init__(self, store: Store, *, create: bool = True) -> None:
@@ -124,6 +124,7 @@ class EmbeddedLog:
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its records."""
         self._store.execute(sql("DROP TABLE {}", self.relation(name)))
+        self._known.pop(name, None)
         self._store.execute(sql("DELETE FROM log.topic WHERE name = ?"), (name,))
         self._store.execute(sql("DELETE FROM log.partition WHERE topic = ?"), (name,))
 
@@ -157,8 +158,19 @@ class EmbeddedLog:
         )
         return {part: next_ for part, (_, next_) in found.ends.items()} | dict(rows)
 
+    @property
+    def _known(self) -> dict[str, EmbeddedTopic]:
+        """The topics that were looked up, where nobody else can change them."""
+        return self._store.memory.setdefault("topics", {}) if self._store.writes else {}
+
     def find(self, topic: str) -> EmbeddedTopic:
         """Look a topic up. Raises: LogError when there is no such topic."""
+        known = self._known
+        if topic not in known:
+            known[topic] = self._look_up(topic)
+        return known[topic]
+
+    def _look_up(self, topic: str) -> EmbeddedTopic:
         # Two look-ups: DuckDB takes longer to plan their join than to run both.
         found = self._store.rows(sql("SELECT relation, cleanup FROM log.topic WHERE name = ?"), (topic,))
         if not found:
@@ -186,6 +198,8 @@ class EmbeddedLog:
         if cases:
             update = sql("UPDATE log.partition SET next = CASE part {} ELSE next END WHERE topic = ?", join(" ", cases))
             self._store.execute(update, (topic,))
+            ends = {p: (first, next_ + counts.get(p, 0)) for p, (first, next_) in found.ends.items()}
+            self._known[topic] = replace(found, ends=ends)
         return sum(counts.values())
 
     def _append_single(self, found: EmbeddedTopic, relation: Sql) -> int:
@@ -270,4 +284,5 @@ class EmbeddedLog:
                 sql("UPDATE log.partition SET first = {} WHERE topic = ? AND part = {}", lit(first_new), lit(part)),
                 (topic,),
             )
+        self._known.pop(topic, None)
         return deleted

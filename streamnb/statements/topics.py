@@ -95,9 +95,10 @@ def _read(
     deadline = time.monotonic() + PATIENCE_S
     while any(positions[part] < ends[part] and counts[part] < wanted for part in start):
         seen = doorbell.rings()
-        result = reader.read(store, positions, ROWS_PER_READ, sql("printed_now"))
+        result = reader.read(store, positions, ROWS_PER_READ)
         positions = dict(result.next)
-        if result.count:
+        if result.records is not None:
+            store.register("printed_now", result.records)
             store.execute(sql("INSERT INTO printed SELECT ts, part, off, key, value FROM printed_now"))
             counts |= dict(store.rows(sql("SELECT part, count(*) FROM printed GROUP BY part")))
             deadline = time.monotonic() + PATIENCE_S

@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+
 from streamnb.clock import ManualClock
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.engine.engine import PersistentQuery
 from streamnb.engine.readers import Prepare, Slice, TopicReader, unprepared
-from streamnb.log.base import Log
+from streamnb.log.base import RECORD_SCHEMA, Log
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.results import Result
 from streamnb.sql.parser import StatementText
@@ -65,19 +67,14 @@ class _FedReader:
     def start(self, store: Store, *, earliest: bool) -> dict[int, int]:
         return {0: 0}
 
-    def read(self, store: Store, positions: Mapping[int, int], rows_max: int, target: Sql) -> Slice:
+    def read(self, store: Store, positions: Mapping[int, int], rows_max: int) -> Slice:
         record = self._feeder.record
         if record is None or record.topic != self.topic:
             return Slice(0, dict(positions))
-        store.execute(
-            sql(
-                "CREATE OR REPLACE TEMP TABLE {} AS SELECT 0::BIGINT AS i, 0 AS part, {}::BIGINT AS off, {}",
-                target,
-                lit(record.off),
-                record_columns(record),
-            )
-        )
-        return Slice(1, {0: record.off + 1})
+        headers = [{"k": k, "v": v} for k, v in record.headers] or None
+        row = (0, record.off, record.ts, record.key, record.value, headers)
+        columns = [pa.array([value], field.type) for value, field in zip(row, RECORD_SCHEMA, strict=True)]
+        return Slice(1, {0: record.off + 1}, records=pa.table(columns, schema=RECORD_SCHEMA))
 
     def committed(self, positions: Mapping[int, int]) -> None:
         """Nothing to forget."""
@@ -121,6 +118,7 @@ class _CaseTopics:
         for topic, (_, next_) in self._places.items():
             store.execute(sql("UPDATE log.partition SET next = ? WHERE topic = ? AND part = 0"), (next_, topic))
         self._places.clear()
+        store.memory.clear()
 
 
 class _CaseOutside:
