@@ -24,7 +24,7 @@ _WRAPPED = ("rows", "arrow")
 def profiled(
     on: bool, *, shown: int = SHOWN, width: int = WIDTH
 ) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Print at the end which statements took longest: seconds, how often, how they begin.
+    """Print at the end which statements took longest: seconds of all processors, how often, how they begin.
 
     Gives a context manager; what is run in it counts, on all threads. Numbers are shown as N, so that statements which
     differ in them only count as one.
@@ -34,13 +34,13 @@ def profiled(
 
     def timed(original: Any) -> Any:
         def run(store: Store, statement: Sql, *rest: Any) -> Any:
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 return original(store, statement, *rest)
             finally:
                 entry = spent[re.sub(r"\b\d+\b", "N", " ".join(str(statement).split()))[:width]]
                 entry[0] += 1
-                entry[1] += time.perf_counter() - began
+                entry[1] += time.process_time() - began
 
         return run
 
@@ -49,11 +49,11 @@ def profiled(
         originals = {name: getattr(Store, name) for name in _WRAPPED} if on else {}
         for name, original in originals.items():
             setattr(Store, name, timed(original))
-        began = time.perf_counter()
+        began = time.process_time()
         try:
             yield
         finally:
-            whole[0] += time.perf_counter() - began
+            whole[0] += time.process_time() - began
             for name, original in originals.items():
                 setattr(Store, name, original)
 

@@ -15,7 +15,7 @@ from streamnb.engine.sides import key_side, value_side
 from streamnb.functions.registry import Registry
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.serde.encode import encode
-from streamnb.state.tables import StateTable
+from streamnb.state.tables import HASH_TYPE, StateTable, key_hash
 from streamnb.store import Store
 
 __all__ = ["EmbeddedTopics", "Sink", "Topics", "encoded", "materialized", "timed"]
@@ -85,6 +85,7 @@ def materialized(query_id: str, shape: BatchShape) -> StateTable:
     if shape.windowed:
         columns += [("ws", sql("BIGINT")), ("we", sql("BIGINT"))]
     columns += [("ts", sql("BIGINT")), *((f"v{i}", duck_type(t)) for i, t in enumerate(shape.values))]
+    columns.append(("h", HASH_TYPE))
     return Names(query_id).state_table("table", columns)
 
 
@@ -100,6 +101,12 @@ class Sink:
         self._key_made = key_made
         self.table = materialized(query_id, program.shape) if source.is_table else None
         self._view = program.view
+        self._last = Names(query_id).temp("last")
+
+    @property
+    def _keys(self) -> list[Sql]:
+        """The columns that tell rows apart."""
+        return self._shape.key_columns() + ([ident("ws")] if self._shape.windowed else [])
 
     @property
     def stored(self) -> tuple[StateTable, ...]:
@@ -130,7 +137,10 @@ class Sink:
             return None
         kept = ident("temp", "kept_rows")
         known = {name for name, _ in before.table.columns}
-        columns = [ident(n) if n in known else sql("NULL::{} AS {}", t, ident(n)) for n, t in self.table.columns]
+        columns = [
+            ident(n) if n in known else sql("NULL::{} AS {}", t, ident(n)) for n, t in self.table.columns if n != "h"
+        ]
+        columns.append(sql("{} AS h", key_hash(self._keys)))  # the rows may be those of a view, which has none
         rows = sql("SELECT {} FROM {}", join(", ", columns), before.table.name)
         store.execute(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", kept, rows))
         return kept
@@ -148,16 +158,28 @@ class Sink:
         return self._topics.append(store, self.source.topic, encoded(self.source, output, key_made=self._key_made))
 
     def _materialize(self, store: Store, table: StateTable, output: Sql) -> None:
-        keys = self._shape.key_columns() + ([ident("ws")] if self._shape.windowed else [])
+        """Replace the current rows of the keys in a batch by their last ones."""
+        keys = self._keys
         same = join(" AND ", [sql("t.{0} IS NOT DISTINCT FROM b.{0}", k) for k in keys])
         store.execute(
             sql(
-                "DELETE FROM {0} WHERE rowid IN (SELECT t.rowid FROM {0} t JOIN {1} b ON {2})", table.name, output, same
+                "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, {} AS h FROM {}"
+                " QUALIFY row_number() OVER (PARTITION BY {} ORDER BY seq DESC, sub DESC) = 1",
+                self._last,
+                key_hash(keys),
+                output,
+                join(", ", keys),
             )
         )
-        last = sql(
-            "SELECT * FROM {} QUALIFY row_number() OVER (PARTITION BY {} ORDER BY seq DESC, sub DESC) = 1",
-            output,
-            join(", ", keys),
+        store.execute(
+            sql(
+                "DELETE FROM {0} WHERE rowid IN (SELECT t.rowid FROM (SELECT rowid, * FROM {0} WHERE h IN"
+                " (SELECT h FROM {1})) t JOIN {1} b ON t.h = b.h AND {2})",
+                table.name,
+                self._last,
+                same,
+            )
         )
-        store.execute(sql("INSERT INTO {} SELECT {} FROM ({}) WHERE NOT vnull", table.name, table.column_names, last))
+        store.execute(
+            sql("INSERT INTO {} SELECT {} FROM {} WHERE NOT vnull", table.name, table.column_names, self._last)
+        )

@@ -3,24 +3,30 @@
 The layout is the same for every operator: no primary key and no index, rows are looked up with their ``rowid`` by a
 join with the batch, deleted by ``rowid`` and inserted again. MERGE and UPDATE change rows in place and fall into slow
 modes on large tables, so they are kept for tables of a few rows.
+
+A look-up scans the table, so what it costs is reading the column that it asks for. That is a hash of the key, of so few
+bits that DuckDB turns the hashes of a batch into a bitmap and tests it while it scans: with 64 bits it does not, nor
+does it with texts. Keys are compared beside it. See docs/decisions/0012.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streamnb.duck import Sql, ident, join, lit, sql
 
-__all__ = ["StateTable"]
+__all__ = ["HASH_TYPE", "StateTable", "key_hash"]
 
-
+HASH_TYPE = Sql("UINTEGER")
+_HASH_MASK = lit((1 << 22) - 1)
 _SAMPLE_ROWS = 1000
 _WIDTHS = {
     "BOOLEAN": 1,
     "INTEGER": 4,
+    "UINTEGER": 4,
     "DATE": 4,
     "BIGINT": 8,
-    "UBIGINT": 8,
     "DOUBLE": 8,
     "TIME": 8,
     "TIMESTAMP": 8,
@@ -35,6 +41,11 @@ def _bytes(column: Sql, type_: Sql) -> Sql:
     if width is not None:
         return lit(width)
     return sql("coalesce(strlen({}::VARCHAR), 0) + {}", column, lit(_VARIABLE_BYTES))
+
+
+def key_hash(columns: Iterable[Sql]) -> Sql:
+    """Write the hash of a key, as state tables keep it; it is never NULL."""
+    return sql("(hash({}) & {})::{}", join(", ", columns), _HASH_MASK, HASH_TYPE)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Joins equal the per-record oracle wherever their input is cut into micro-batches."""
+"""Joins equal the per-record oracle wherever their input is cut into micro-batches, and whichever hashes are equal."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamnb.duck import lit
 from streamnb.plan.logical import JoinWindow
+from streamnb.state import tables
 from streamnb.store import Store
 from tests.backends.join_harness import JoinRunner, cut
 from tests.oracle.join import (
@@ -26,7 +28,9 @@ few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthChec
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
     opened = Store.open()
-    yield opened
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_HASH_MASK", lit(1))  # half of all keys have one hash
+        yield opened
     opened.close()
 
 

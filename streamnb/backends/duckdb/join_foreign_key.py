@@ -16,6 +16,7 @@ from streamnb.backends.duckdb.join_sides import JoinSides
 from streamnb.backends.duckdb.operator import Stage
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.plan.typed import TypedColumn
+from streamnb.state.tables import HASH_TYPE, key_hash
 
 __all__ = ["compile_foreign_key"]
 
@@ -28,15 +29,15 @@ def compile_foreign_key(sides: JoinSides) -> Stage:
     left = sides.names.state_table(
         f"{sides.step}_left",
         [
-            ("h", sql("UBIGINT")),
+            ("h", HASH_TYPE),
             *sides.key_types(),
-            ("fh", sql("UBIGINT")),
+            ("fh", HASH_TYPE),
             ("fk", right_key),
             ("record", sides.left.packed_type),
         ],
     )
     right = sides.names.state_table(
-        f"{sides.step}_right", [("h", sql("UBIGINT")), ("k0", right_key), ("record", sides.right.packed_type)]
+        f"{sides.step}_right", [("h", HASH_TYPE), ("k0", right_key), ("record", sides.right.packed_type)]
     )
     lefts, rights = sides.temp("lefts"), sides.temp("rights")
     statements = (
@@ -58,10 +59,13 @@ def _left_versions(sides: JoinSides, state: Sql, target: Sql) -> Sql:
         " lag(record) OVER versions IS NOT NULL AS was, coalesce(lead(seq) OVER versions, {end}) AS until,"
         " lead(seq) OVER versions IS NULL AS is_last FROM ("
         "SELECT -1::BIGINT AS seq, NULL::INTEGER AS part, NULL::BIGINT AS off, NULL::BIGINT AS ts,"
-        " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr, rowid AS rid, h, {keys}, fh, fk, record FROM {state}"
-        " WHERE h IN (SELECT {hash} FROM {left}) OR fh IN (SELECT hash(k0) FROM {right})"
+        " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr, rowid AS rid, h, {keys}, fh, fk, record FROM ("
+        # not one condition with OR, for which DuckDB reads every row whole
+        "SELECT rowid, * FROM {state} WHERE h IN (SELECT {hash} FROM {left}) UNION ALL"
+        " SELECT rowid, * FROM {state} WHERE fh IN (SELECT {right_hash} FROM {right})"
+        " AND h NOT IN (SELECT {hash} FROM {left}))"
         " UNION ALL SELECT seq, part, off, ts, hdr, NULL, {hash}, {keys},"
-        " CASE WHEN NOT vnull THEN hash({foreign}) END, CASE WHEN NOT vnull THEN {foreign} END,"
+        " CASE WHEN NOT vnull THEN {foreign_hash} END, CASE WHEN NOT vnull THEN {foreign} END,"
         " CASE WHEN NOT vnull THEN {packed} END FROM {left} WHERE NOT ({missing}))"
         " WINDOW versions AS (PARTITION BY {keys} ORDER BY seq)",
         target=target,
@@ -71,7 +75,9 @@ def _left_versions(sides: JoinSides, state: Sql, target: Sql) -> Sql:
         hash=sides.hashed,
         left=sides.left.batch,
         right=sides.right.batch,
+        right_hash=key_hash([Sql("k0")]),
         foreign=foreign,
+        foreign_hash=key_hash([foreign]),
         packed=sides.left.packed,
         missing=join(" AND ", [sql("{} IS NULL", k) for k in sides.output.key_columns()]),
     )
@@ -83,12 +89,14 @@ def _right_versions(sides: JoinSides, state: Sql, lefts: Sql, target: Sql) -> Sq
         "CREATE OR REPLACE TEMP TABLE {target} AS SELECT *, lead(seq) OVER (PARTITION BY k0 ORDER BY seq) IS NULL"
         " AS is_last FROM (SELECT -1::BIGINT AS seq, NULL::INTEGER AS part, NULL::BIGINT AS off, NULL::BIGINT AS ts,"
         " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr, rowid AS rid, h, k0, record FROM {state} WHERE h IN"
-        " (SELECT fh FROM {lefts} UNION ALL SELECT hash(fk0) FROM {lefts} UNION ALL SELECT hash(k0) FROM {right})"
-        " UNION ALL SELECT seq, part, off, ts, hdr, NULL, hash(k0), k0, CASE WHEN NOT vnull THEN {packed} END"
+        " (SELECT fh FROM {lefts} UNION ALL SELECT {former} FROM {lefts} UNION ALL SELECT {hash} FROM {right})"
+        " UNION ALL SELECT seq, part, off, ts, hdr, NULL, {hash}, k0, CASE WHEN NOT vnull THEN {packed} END"
         " FROM {right} WHERE k0 IS NOT NULL)",
         target=target,
         state=state,
         lefts=lefts,
+        former=key_hash([Sql("fk0")]),
+        hash=key_hash([Sql("k0")]),
         right=sides.right.batch,
         packed=sides.right.packed,
     )
@@ -108,11 +116,12 @@ def _output(sides: JoinSides, lefts: Sql, rights: Sql) -> Sql:
     of_left = sql(
         "SELECT l.seq, 0::BIGINT AS sub, l.part, l.off, greatest(l.ts, r.record.ts) AS ts, l.hdr, {keys},"
         " NOT ({there}) AS vnull, l.record AS l, r.record AS r FROM (SELECT *, {sought} AS sought,"
-        " hash({sought}) AS sought_h FROM {lefts} l WHERE seq >= 0) l ASOF LEFT JOIN {rights} r"
+        " {sought_h} AS sought_h FROM {lefts} l WHERE seq >= 0) l ASOF LEFT JOIN {rights} r"
         " ON l.sought_h = r.h AND l.sought = r.k0 AND l.seq >= r.seq WHERE {forwarded}",
         keys=keys,
         there=there,
         sought=sought,
+        sought_h=key_hash([sought]),
         lefts=lefts,
         rights=rights,
         forwarded=forwarded,

@@ -12,6 +12,7 @@ from streamnb.backends.duckdb.operator import BatchShape, Names
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.plan.logical import Join, PlanNode, Project, Scan, children
 from streamnb.plan.typed import TypedColumn
+from streamnb.state.tables import key_hash
 
 __all__ = ["JoinSides", "Side", "keeps_partitions"]
 
@@ -77,7 +78,7 @@ class JoinSides:
     @property
     def hashed(self) -> Sql:
         """Hash the key, as state tables keep it."""
-        return sql("hash({})", join(", ", self.matched))
+        return key_hash(self.matched)
 
     @property
     def matched_list(self) -> Sql:

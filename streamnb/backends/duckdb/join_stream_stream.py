@@ -24,7 +24,7 @@ from streamnb.backends.duckdb.join_sides import JoinSides, Side, keeps_partition
 from streamnb.backends.duckdb.operator import Stage
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.plan.logical import JoinWindow
-from streamnb.state.tables import StateTable
+from streamnb.state.tables import HASH_TYPE, StateTable
 
 __all__ = ["compile_stream_stream"]
 
@@ -94,7 +94,7 @@ class _StreamJoin:
             ("side", Sql("INTEGER")),
             ("task", Sql("INTEGER")),
             ("ts", Sql("BIGINT")),
-            ("h", Sql("UBIGINT")),
+            ("h", HASH_TYPE),
             *sides.key_types(),
             ("l", sides.left.packed_type),
             ("r", sides.right.packed_type),

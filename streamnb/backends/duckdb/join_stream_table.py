@@ -2,7 +2,7 @@
 
 Rules: key and timestamp are the stream record's; a null stream value is dropped, by LEFT too; a null join key is
 dropped by INNER and padded by LEFT; changes of the table emit nothing, and count by their place in the order, whatever
-their timestamps say. State: the table's rows, looked up by a 64-bit hash beside the key.
+their timestamps say. State: the table's rows, looked up by a hash beside the key.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from streamnb.backends.duckdb.join_sides import JoinSides
 from streamnb.backends.duckdb.operator import Stage
 from streamnb.duck import Sql, ident, join, sql
+from streamnb.state.tables import HASH_TYPE
 
 __all__ = ["compile_stream_table"]
 
@@ -18,7 +19,7 @@ def compile_stream_table(sides: JoinSides) -> Stage:
     """Compile the join; the right input is the table."""
     state = sides.names.state_table(
         f"{sides.step}_table",
-        [("h", sql("UBIGINT")), *sides.key_types(), ("record", sides.right.packed_type)],
+        [("h", HASH_TYPE), *sides.key_types(), ("record", sides.right.packed_type)],
     )
     changes, rows = sides.temp("changes"), sides.temp("rows")
     statements = (

@@ -5,7 +5,7 @@ Rules, as in Kafka Streams: a change is forwarded when the result it makes, or t
 without a key is dropped; changes count by their place in the order, whatever their timestamps say.
 
 One window over the state's rows of the keys touched, and the batch's changes, tells both sides' rows before each
-change. State: the rows of both sides, looked up by a 64-bit hash beside the key.
+change. State: the rows of both sides, looked up by a hash beside the key.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from streamnb.backends.duckdb.join_sides import JoinSides, Side
 from streamnb.backends.duckdb.operator import Stage
 from streamnb.duck import Sql, join, sql
-from streamnb.state.tables import StateTable
+from streamnb.state.tables import HASH_TYPE, StateTable
 
 __all__ = ["compile_table_table"]
 
@@ -22,7 +22,7 @@ def compile_table_table(sides: JoinSides) -> Stage:
     """Compile the join; every change comes out, in the order of the records that cause them."""
     states = [
         sides.names.state_table(
-            f"{sides.step}_{name}", [("h", sql("UBIGINT")), *sides.key_types(), ("record", side.packed_type)]
+            f"{sides.step}_{name}", [("h", HASH_TYPE), *sides.key_types(), ("record", side.packed_type)]
         )
         for name, side in (("left", sides.left), ("right", sides.right))
     ]
