@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamnb.backends.duckdb.operator import Mode
+from streamnb.duck import lit
 from streamnb.plan.logical import AggregateCall, WindowSpec
 from streamnb.plan.typed import TypedComparison, TypedLiteral
 from streamnb.schema import BIGINT, BOOLEAN, DOUBLE
+from streamnb.state import tables
 from streamnb.store import Store
 from tests.backends.aggregate_harness import Runner, aggregate_call, column, cut, hopping, session, tumbling
 from tests.oracle.aggregate import Output, Record, SessionOracle, TimeOracle, last_per_batch
@@ -28,6 +30,14 @@ ALL = [
 ]  # fmt: skip
 PARTS = {"a": 0, "b": 1, "c": 1, None: 0}
 SPLITS = ((1,), (3, 1, 7), (60,))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_hashes() -> Iterator[None]:
+    """Give half of all groups one hash."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "_HASH_MASK", lit(1))
+        yield
 
 
 @functools.cache

@@ -7,7 +7,9 @@ the errors.
 
 from __future__ import annotations
 
+from streamnb.backends.duckdb.aggregate_changes import judged_having
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.aggregate_records import error_rows
 from streamnb.backends.duckdb.operator import ERRORS
 from streamnb.duck import Sql, lit, sql
 
@@ -31,7 +33,8 @@ def final_statements(layout: Layout, target: Sql) -> list[Sql]:
         a=lit(window.advance_ms),
         kept=lit(window.retention_ms),
     )
-    lost = layout.error(
+    lost = error_rows(
+        layout,
         "the window left the store before it was emitted, its result is lost; window start: ",
         sql(
             "(SELECT f.ws, r.part, r.off, r.seq FROM {} f JOIN {} r ON r.ord = f.ord AND r.wi = 0 WHERE NOT f.kept)",
@@ -54,7 +57,7 @@ def final_output(layout: Layout, closed: Sql, records: Sql) -> Sql:
     ends = layout.window_end()
     finished = sql("SELECT *, rt AS ts, {} FROM {} WHERE kept", comma(ends, layout.named_results()), closed)
     if layout.having is not None:
-        finished = sql("SELECT * FROM (SELECT *, {} AS h FROM ({})) WHERE h.v", layout.judged(), finished)
+        finished = sql("SELECT * FROM (SELECT *, {} AS h FROM ({})) WHERE h.v", judged_having(layout), finished)
     numbered = sql(
         "SELECT *, row_number() OVER (PARTITION BY (ord >> 32) ORDER BY ord, {}) - 1 AS sub FROM ({})",
         comma(Sql("ws, we"), layout.keys),

@@ -9,25 +9,22 @@ a row which stops matching leaves a tombstone, wherever the batch was cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
-from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, Probe
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.errors import KsqlStatementError
 from streamnb.functions.aggregate import Frame, ResolvedAggregate
 from streamnb.plan.logical import AggregateCall, WindowSpec
 from streamnb.plan.typed import Typed
-from streamnb.schema import BIGINT, SqlType
-from streamnb.state.tables import StateTable
+from streamnb.schema import BIGINT, BYTES, STRING, Array, Map, SqlType, Struct
+from streamnb.state.tables import HASH_TYPE, StateTable
 
 __all__ = ["AggregateSpec", "Layout"]
 
-RECORD_PROCESSING = 1
-CHUNK_ROWS = 256
-ARGUMENT_FAILED = "an argument of an aggregate cannot be evaluated, it counts as null"
 RUNNING = Frame(Sql("running"))
 GROUPED = Frame()
 
@@ -113,7 +110,8 @@ class Layout:
         """The state: one row per group and window."""
         windowed = self.spec.window is not None
         session = windowed and self.window.kind == "SESSION"
-        columns = [(f"k{i}", duck_type(t)) for i, t in enumerate(self.shape.keys)]
+        columns = [("h", HASH_TYPE)] if self.hashes else []
+        columns += [(f"k{i}", duck_type(t)) for i, t in enumerate(self.shape.keys)]
         columns += [("ws", Sql("BIGINT"))] if windowed else []
         columns += [("we", Sql("BIGINT"))] if session else []
         columns += [("part", Sql("INTEGER"))] if windowed else []
@@ -121,6 +119,17 @@ class Layout:
         columns += [(f"a{i}_{j}", type_) for i, a in enumerate(self.aggregates) for j, type_ in enumerate(a.parts)]
         columns += [("shown", Sql("BOOLEAN"))] if self.tracks_shown else []
         return self.names.state_table("agg", columns)
+
+    @property
+    def hashes(self) -> bool:
+        """Whether the state has a hash of the group: for texts and the like, and for several columns.
+
+        A single number is looked up as fast without; of a windowed state only the newest part is read. An expression
+        with another value each time cannot be evaluated twice.
+        """
+        keys = self.shape.keys
+        plain = len(keys) == 1 and keys[0] not in (STRING, BYTES) and not isinstance(keys[0], Array | Map | Struct)
+        return not plain and self.spec.window is None and not any(c.volatile for c in self.group)
 
     @property
     def clock(self) -> StateTable:
@@ -196,160 +205,10 @@ class Layout:
         """The results of all calls, named v0, v1, ..."""
         return [sql("{} AS {}", r, v) for r, v in zip(self.results(), self.shape.value_columns(), strict=True)]
 
-    # Reading
-
     @property
     def evaluates_apart(self) -> bool:
         """Whether an expression can raise, so that records are evaluated into a table of their own first."""
         return any(c.can_raise for c in self.group) or any(c.can_raise for _, c in self.args)
-
-    def evaluate(self, source: Sql) -> Iterator[Sql]:
-        """Evaluate the expressions that can raise, one struct each: NULL when it raised."""
-        if self.evaluates_apart:
-            named = [sql("{} AS {}", _guarded(c), ident(f"g{i}")) for i, c in enumerate(self.group)]
-            named += [sql("{} AS {}", _guarded(c), column) for column, c in self.args]
-            yield sql(
-                "CREATE OR REPLACE TEMP TABLE {} AS SELECT seq, sub, part, off, ts, hdr, {} FROM {} WHERE NOT vnull",
-                self.table("e"),
-                comma(named),
-                source,
-            )
-
-    def records(self, source: Sql) -> Sql:
-        """Select the records that have a group: ord, part, off, ts, hdr, the group as k, the arguments as x."""
-        groups = [(ident(f"g{i}"), c) for i, c in enumerate(self.group)]
-        if self.evaluates_apart:
-            values = [sql("{0}.v AS {0}" if c.can_raise else "{0}", n) for n, c in (*groups, *self.args)]
-            relation = self.table("e")
-        else:
-            values = [sql("{} AS {}", c.sql, n) for n, c in (*groups, *self.args)]
-            relation = sql("{} WHERE NOT vnull", source)
-        renamed = [sql("{} AS {}", g, k) for (g, _), k in zip(groups, self.keys, strict=True)]
-        return sql(
-            "SELECT {} FROM (SELECT (seq::HUGEINT << 32) + sub AS ord, part, off, ts, hdr, {} FROM {}) WHERE {}",
-            comma(Sql("ord"), Sql("part"), Sql("off"), Sql("ts"), Sql("hdr"), renamed, [n for n, _ in self.args]),
-            comma(values),
-            relation,
-            join(" AND ", [sql("{} IS NOT NULL", g) for g, _ in groups]),
-        )
-
-    def chunk(self) -> list[Sql]:
-        """The column ``ch``: which piece of its key's records a record is in, from 0; only where that is needed."""
-        if not self.chunked:
-            return []
-        return [
-            sql(
-                "(row_number() OVER (PARTITION BY {} ORDER BY ord) - 1) // {} AS ch",
-                comma(self.identity),
-                lit(CHUNK_ROWS),
-            )
-        ]
-
-    # Errors
-
-    def log(self, source: Sql, more: Sequence[Sql] = ()) -> Sql:
-        """Write what could not be evaluated, records without a group, and ``more``, to the errors."""
-        rows = list(more)
-        if not self.evaluates_apart:
-            null = join(" OR ", [sql("({}) IS NULL", c.sql) for c in self.group])
-            rows.append(self.error("a group expression is null, the record is left out", source, null))
-            rows[-1] = sql("{} AND NOT vnull", rows[-1])
-        else:
-            table = self.table("e")
-            for i, c in enumerate(self.group):
-                column = ident(f"g{i}")
-                if c.can_raise:
-                    rows.append(self.error(_group_failed(i), table, sql("{} IS NULL", column)))
-                value = sql("{0} IS NOT NULL AND {0}.v IS NULL" if c.can_raise else "{0} IS NULL", column)
-                rows.append(self.error(f"group expression {i + 1} is null, the record is left out", table, value))
-            for column, c in self.args:
-                if c.can_raise:
-                    rows.append(self.error(ARGUMENT_FAILED, table, sql("{} IS NULL", column)))
-        return sql("INSERT INTO {} {}", ERRORS, join(" UNION ALL ", rows))
-
-    def probes(self, source: Sql) -> tuple[Probe, ...]:
-        """Tell why groups and arguments could not be evaluated."""
-        records = sql("(SELECT * FROM {} WHERE NOT vnull)", source)
-        groups = [(_group_failed(i), c) for i, c in enumerate(self.group)]
-        tried = [*groups, *((ARGUMENT_FAILED, c) for _, c in self.args)]
-        return tuple(Probe(message, records, c.sql) for message, c in tried if c.can_raise)
-
-    def log_functions(self, changed: Sql) -> list[Sql]:
-        """Write what went wrong inside of aggregate functions to the errors, once per record.
-
-        The errors know only the records' numbers; their places are looked up by these.
-        """
-        return [
-            sql(
-                "INSERT INTO {} SELECT DISTINCT {}, {}, NULL::INTEGER, NULL::BIGINT, e.q, e.m FROM"
-                " (SELECT unnest({}) AS e FROM {})",
-                ERRORS,
-                lit(self.names.query_id),
-                lit(RECORD_PROCESSING),
-                aggregate.errors(self.parts_of(i, "a")),
-                changed,
-            )
-            for i, aggregate in enumerate(self.aggregates)
-            if aggregate.errors is not None
-        ]
-
-    def error(self, message: str, relation: Sql, where: Sql, detail: Sql | None = None) -> Sql:
-        """Select error rows out of a relation with part, off and seq."""
-        text = lit(message) if detail is None else sql("{} || {}", lit(message), detail)
-        return sql(
-            "SELECT {}, {}, part, off, seq, {} FROM {} WHERE ({})",
-            lit(self.names.query_id),
-            lit(RECORD_PROCESSING),
-            text,
-            relation,
-            where,
-        )
-
-    # Changes
-
-    def changes(self, records: Sql, *, where: Sql | None = None) -> Sql:
-        """Select the changed rows: rid (old row), ord, part, identity, rt, parts as a, old shown.
-
-        What an output takes from its record is in columns of their own (off, hdr, wi) where every change has one, else
-        in those of the newest record, ``newest``.
-        """
-        condition = sql(" WHERE {}", where) if where is not None else Sql("")
-        rank = [ident("wi")] if self.spec.window is not None else []
-        extra = [*rank, ident("emit")] if self.spec.input_is_table else rank
-        if self.every:
-            over = sql("PARTITION BY {} ORDER BY ord", comma(self.identity))
-            partial = sql(
-                "SELECT {}, max(ts) OVER running AS rt, lead(ord) OVER ({}) IS NULL AS is_last, {} FROM {}{}"
-                " WINDOW running AS ({} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
-                comma(self.identity, extra, Sql("ord"), Sql("part"), Sql("off"), Sql("hdr")),
-                over,
-                comma(self.partials(RUNNING)),
-                records,
-                condition,
-                over,
-            )
-            carried = [*extra, Sql("off"), Sql("hdr"), Sql("is_last")]
-        else:
-            partial = sql(
-                "SELECT {}, max(ord) AS ord, max(part) AS part, max(ts) AS rt, arg_max(struct_pack({}), ord) AS newest,"
-                " {} FROM {}{} GROUP BY {}",
-                comma(self.identity),
-                comma([sql("{0} := {0}", c) for c in (ident("part"), ident("off"), ident("hdr"), *rank)]),
-                comma(self.partials(GROUPED)),
-                records,
-                condition,
-                comma(self.identity),
-            )
-            carried = [ident("newest")]
-        columns = [sql("p.{}", c) for c in (*self.identity, Sql("ord"), Sql("part"), *carried)]
-        shown = [Sql("s.shown AS was_shown")] if self.tracks_shown else []
-        return sql(
-            "SELECT s.rowid AS rid, {} FROM ({}) p LEFT JOIN {} s ON {}",
-            comma(columns, Sql("greatest(s.rt, p.rt) AS rt"), shown, self.merges()),
-            partial,
-            self.rows.name,
-            join(" AND ", [sql("s.{0} = p.{0}", c) for c in self.identity]),
-        )
 
     def window_end(self) -> list[Sql]:
         """The column ``we`` of a time window's row."""
@@ -357,52 +216,10 @@ class Layout:
             return []
         return [sql("ws + {} AS we", lit(self.window.size_ms))]
 
-    def with_having(self, changes: Sql) -> Sql:
-        """Add to changed rows their results, ``pass`` (HAVING holds), ``raised``, and ``prev`` (the row was shown)."""
-        if self.having is None:
-            return changes
-        finished = sql(
-            "SELECT *, rt AS ts, {} FROM ({})",
-            comma(self.window_end(), self.named_results()),
-            changes,
-        )
-        before = Sql("coalesce(was_shown, false)")
-        shown = Sql("pass")
-        if self.every:
-            over = sql("OVER (PARTITION BY {} ORDER BY ord)", comma(self.identity))
-            before = sql("coalesce(lag(pass) {}, was_shown, false)", over)
-            if self.spec.input_is_table:
-                # a step within one group is two records, of which the first one does not show
-                skipped = sql("coalesce(lag(pass, 2) {}, was_shown, false)", over)
-                before = sql("CASE WHEN lag(emit) {} = false THEN {} ELSE {} END", over, skipped, before)
-                shown = Sql("CASE WHEN emit THEN pass ELSE prev END")
-        return sql(
-            "SELECT *, {} AS shown FROM (SELECT * EXCLUDE (h), {} AS prev FROM (SELECT *, coalesce(h.v, false) AS pass,"
-            " h IS NULL AS raised FROM (SELECT *, {} AS h FROM ({}))))",
-            shown,
-            before,
-            self.judged(),
-            finished,
-        )
-
-    def judged(self) -> Sql:
-        """HAVING in a struct, NULL when it raised."""
-        if self.having is None:
-            return Sql("struct_pack(v := true)")
-        return self.having.attempt if self.having.can_raise else sql("struct_pack(v := {})", self.having.sql)
-
     @property
     def window_kind(self) -> str | None:
         """TUMBLING, HOPPING, SESSION or None."""
         return self.spec.window.kind if self.spec.window is not None else None
-
-
-def _group_failed(index: int) -> str:
-    return f"group expression {index + 1} cannot be evaluated, the record is left out"
-
-
-def _guarded(compiled: Compiled) -> Sql:
-    return compiled.attempt if compiled.can_raise else compiled.sql
 
 
 def _type_of(typed: Typed) -> SqlType:

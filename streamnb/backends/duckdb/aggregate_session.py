@@ -12,7 +12,16 @@ Changes gather in the table ``o``: (ord, kind 0 tombstone or 1 row, window, prev
 
 from __future__ import annotations
 
-from streamnb.backends.duckdb.aggregate_layout import CHUNK_ROWS, Layout, comma
+from streamnb.backends.duckdb.aggregate_changes import judged_having
+from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.aggregate_records import (
+    CHUNK_ROWS,
+    error_rows,
+    evaluate_apart,
+    group_probes,
+    log_failures,
+    read_records,
+)
 from streamnb.backends.duckdb.aggregate_session_parts import kept_ms, matches
 from streamnb.backends.duckdb.aggregate_session_plain import plain_steps
 from streamnb.backends.duckdb.aggregate_session_rounds import rounds
@@ -31,7 +40,7 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
     records, outputs = layout.table("r"), layout.table("o")
     plain = sql("SELECT * FROM {} WHERE plain", records)
     steps: list[Sql | Repeat] = [
-        *layout.evaluate(source),
+        *evaluate_apart(layout, source),
         _timed_records(layout, source),
         _placed_records(layout),
         _empty_outputs(layout),
@@ -64,20 +73,21 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
     else:
         steps.append(_expire(layout))
         steps.append(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, _changelog(layout, outputs)))
-    late = layout.error(
+    late = error_rows(
+        layout,
         "the session is closed, the record is too late for it; its time: ",
         sql("(SELECT r.* FROM {} r JOIN {} USING (ord))", records, layout.table("l")),
         Sql("true"),
         Sql("ts"),
     )
-    steps.append(layout.log(source, [late]))
+    steps.append(log_failures(layout, source, [late]))
     return Stage(
         (layout.rows, layout.clock),
         tuple(steps),
         layout.shape,
         late=late_count(layout),
         view=None if layout.spec.emit_final else _view(layout),
-        probes=layout.probes(source),
+        probes=group_probes(layout, source),
     )
 
 
@@ -89,7 +99,7 @@ def _timed_records(layout: Layout, source: Sql) -> Sql:
         " greatest(coalesce(c.st, -1), max(ts) OVER (PARTITION BY b.part ORDER BY ord ROWS BETWEEN UNBOUNDED PRECEDING"
         " AND 1 PRECEDING)) AS sb FROM ({}) b LEFT JOIN {} c ON c.part = b.part)",
         layout.table("t"),
-        layout.records(source),
+        read_records(layout, source),
         layout.clock.name,
     )
 
@@ -190,7 +200,7 @@ def _final(layout: Layout, target: Sql) -> list[Sql]:
     closed, records = layout.table("f"), layout.table("r")
     finished = sql("SELECT *, rt AS ts, {} FROM {}", comma(layout.named_results()), closed)
     if layout.having is not None:
-        finished = sql("SELECT * FROM (SELECT *, {} AS h FROM ({})) WHERE h.v", layout.judged(), finished)
+        finished = sql("SELECT * FROM (SELECT *, {} AS h FROM ({})) WHERE h.v", judged_having(layout), finished)
     return [
         sql(
             "CREATE OR REPLACE TEMP TABLE {} AS SELECT s.rowid AS rid, s.*, c.ord FROM {} s ASOF JOIN (SELECT part, st,"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from streamnb.backends.duckdb.aggregate_changes import judged_having
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.duck import Sql, ident, join, lit, sql
 
@@ -35,7 +36,7 @@ def judge(layout: Layout, changes: Sql) -> Sql:
     finished = sql("SELECT *, we AS ts, {} FROM ({})", comma(layout.named_results()), changes)
     if not layout.tracks_shown:
         return sql("SELECT *, true AS pass FROM ({})", finished)
-    return sql("SELECT *, coalesce({}.v, false) AS pass FROM ({})", layout.judged(), finished)
+    return sql("SELECT *, coalesce({}.v, false) AS pass FROM ({})", judged_having(layout), finished)
 
 
 def write_sessions(layout: Layout, changed: Sql) -> Sql:

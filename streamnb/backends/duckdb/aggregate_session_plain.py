@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_layout import GROUPED, RUNNING, Layout, comma
+from streamnb.backends.duckdb.aggregate_records import log_function_errors
 from streamnb.backends.duckdb.aggregate_session_parts import (
     equal_rows,
     if_passed,
@@ -69,7 +70,7 @@ def plain_steps(layout: Layout, records: Sql) -> list[Sql]:
             equal=equal_rows(layout, sql("(SELECT * FROM {} WHERE is_last)", changed)),
         ),
         write_sessions(layout, sql("{} WHERE is_last", changed)),
-        *layout.log_functions(changed),
+        *log_function_errors(layout, changed),
         *([] if layout.spec.emit_final else [_plain_outputs(layout, changed)]),
     ]
 

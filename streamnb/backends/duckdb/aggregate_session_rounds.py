@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_layout import GROUPED, Layout, comma
+from streamnb.backends.duckdb.aggregate_records import log_function_errors
 from streamnb.backends.duckdb.aggregate_session_parts import (
     equal_rows,
     if_passed,
@@ -52,7 +53,7 @@ def rounds(layout: Layout) -> Repeat:
                 n=changed,
             ),
             write_sessions(layout, changed),
-            *layout.log_functions(changed),
+            *log_function_errors(layout, changed),
             *([] if layout.spec.emit_final else [_round_outputs(layout, touched, changed)]),
         ),
     )

@@ -7,6 +7,7 @@ first: within one group they are one step, which shows only its end. A group who
 from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.aggregate_records import chunk_column, read_records
 from streamnb.backends.duckdb.operator import BatchShape
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.state.tables import StateTable
@@ -39,60 +40,15 @@ def input_rows(layout: Layout, shape: BatchShape) -> StateTable:
 def signed_records(layout: Layout, shape: BatchShape, source: Sql) -> list[Sql]:
     """Read the changes into signed records (table r: sign, and ``emit``, whether the step shows); keep the new rows."""
     changes, stored = layout.table("d"), input_rows(layout, shape)
-    keys = _input_keys(shape)
-    names = [ident(name) for _, name, _ in keys]
-    fields = [n for n, _ in _row_fields(layout)]
-    row = sql("struct_pack({})", comma([sql("{0} := r.{0}", n) for n in fields]))
-    read = sql(
-        "SELECT b.*, CASE WHEN r.ord IS NOT NULL THEN {} END AS row FROM (SELECT (seq::HUGEINT << 32) + sub AS"
-        " ord, part,"
-        " off, ts, hdr, {} FROM {} WHERE {}) b LEFT JOIN ({}) r ON r.ord = b.ord",
-        row,
-        comma([sql("{} AS {}", k, ident(n)) for k, n, _ in keys]),
-        source,
-        join(" AND ", [sql("{} IS NOT NULL", k) for k, _, _ in keys]),
-        layout.records(source),
-    )
-    over = sql("PARTITION BY {} ORDER BY ord", comma([sql("b.{}", n) for n in names]))
-    pair = sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, s.rowid AS rid, CASE WHEN row_number() OVER ({o}) = 1"
-        " THEN s.row"
-        " ELSE lag(b.row) OVER ({o}) END AS old, lead(ord) OVER ({o}) IS NULL AS is_last FROM ({}) b LEFT JOIN"
-        " {} s ON {}",
-        changes,
-        read,
-        stored.name,
-        join(" AND ", [sql("s.{0} = b.{0}", n) for n in names]),
-        o=over,
-    )
-    same = join(" AND ", [sql("old.{0} IS NOT DISTINCT FROM row.{0}", k) for k in layout.keys])
-    half = (
-        "SELECT ord + (ord & 4294967295) + {side} AS ord, part, off, ts, hdr, {fields}, {sign} AS sign, {emit} AS emit"
-    )
-    signed = [
-        sql(
-            half + " FROM {changes} WHERE {which} IS NOT NULL",
-            side=side,
-            fields=comma([sql("{}.{}", which, n) for n in fields]),
-            sign=sign,
-            emit=emit,
-            changes=changes,
-            which=which,
-        )
-        for which, side, sign, emit in (
-            (Sql("old"), Sql("0"), Sql("-1"), sql("row IS NULL OR NOT ({})", same)),
-            (Sql("row"), Sql("1"), Sql("1"), Sql("true")),
-        )
-    ]
-    records = sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
-        layout.table("r"),
-        comma(Sql("*, (ord >> 32)::BIGINT AS seq"), layout.chunk()),
-        join(" UNION ALL ", signed),
-    )
+    names = [ident(name) for _, name, _ in _input_keys(shape)]
     return [
-        pair,
-        records,
+        _paired(layout, shape, source),
+        sql(
+            "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
+            layout.table("r"),
+            comma(Sql("*, (ord >> 32)::BIGINT AS seq"), chunk_column(layout)),
+            _signed(layout, changes),
+        ),
         sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", stored.name, changes),
         sql(
             "INSERT INTO {} ({}) SELECT {}, row FROM {} WHERE is_last AND row IS NOT NULL",
@@ -102,3 +58,55 @@ def signed_records(layout: Layout, shape: BatchShape, source: Sql) -> list[Sql]:
             changes,
         ),
     ]
+
+
+def _paired(layout: Layout, shape: BatchShape, source: Sql) -> Sql:
+    """List the changes of input rows (table d): ``row`` as it is from then on, ``old`` as it was before."""
+    keys, stored = _input_keys(shape), input_rows(layout, shape)
+    names = [ident(name) for _, name, _ in keys]
+    row = sql("struct_pack({})", comma([sql("{0} := r.{0}", n) for n, _ in _row_fields(layout)]))
+    read = sql(
+        "SELECT b.*, CASE WHEN r.ord IS NOT NULL THEN {} END AS row FROM (SELECT (seq::HUGEINT << 32) + sub AS"
+        " ord, part, off, ts, hdr, {} FROM {} WHERE {}) b LEFT JOIN ({}) r ON r.ord = b.ord",
+        row,
+        comma([sql("{} AS {}", k, ident(n)) for k, n, _ in keys]),
+        source,
+        join(" AND ", [sql("{} IS NOT NULL", k) for k, _, _ in keys]),
+        read_records(layout, source),
+    )
+    return sql(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, s.rowid AS rid, CASE WHEN row_number() OVER ({o}) = 1"
+        " THEN s.row ELSE lag(b.row) OVER ({o}) END AS old, lead(ord) OVER ({o}) IS NULL AS is_last"
+        " FROM ({}) b LEFT JOIN {} s ON {}",
+        layout.table("d"),
+        read,
+        stored.name,
+        join(" AND ", [sql("s.{0} = b.{0}", n) for n in names]),
+        o=sql("PARTITION BY {} ORDER BY ord", comma([sql("b.{}", n) for n in names])),
+    )
+
+
+def _signed(layout: Layout, changes: Sql) -> Sql:
+    """Select each change as up to two records: the old row taken out, then the new one put in."""
+    fields = [n for n, _ in _row_fields(layout)]
+    same = join(" AND ", [sql("old.{0} IS NOT DISTINCT FROM row.{0}", k) for k in layout.keys])
+    halves = (
+        (Sql("old"), Sql("0"), Sql("-1"), sql("row IS NULL OR NOT ({})", same)),
+        (Sql("row"), Sql("1"), Sql("1"), Sql("true")),
+    )
+    return join(
+        " UNION ALL ",
+        [
+            sql(
+                "SELECT ord + (ord & 4294967295) + {side} AS ord, part, off, ts, hdr, {fields}, {sign} AS sign,"
+                " {emit} AS emit FROM {changes} WHERE {which} IS NOT NULL",
+                side=side,
+                fields=comma([sql("{}.{}", which, n) for n in fields]),
+                sign=sign,
+                emit=emit,
+                changes=changes,
+                which=which,
+            )
+            for which, side, sign, emit in halves
+        ],
+    )

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from streamnb.backends.duckdb.aggregate_changes import changed_rows, with_having
 from streamnb.backends.duckdb.aggregate_final import final_statements
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.aggregate_records import (
+    chunk_column,
+    error_rows,
+    evaluate_apart,
+    log_failures,
+    log_function_errors,
+    read_records,
+)
 from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
 from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Repeat, Stage, Statement, When
 from streamnb.duck import Sql, join, lit, sql
@@ -16,17 +25,20 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
     """Compile an aggregation without a window or in time windows."""
     spec = layout.spec
     tables: tuple[StateTable, ...] = (layout.rows,)
-    statements: list[Statement] = [*layout.evaluate(source)]
+    statements: list[Statement] = [*evaluate_apart(layout, source)]
     if spec.input_is_table:
         tables = (layout.rows, input_rows(layout, shape))
-        statements += [*signed_records(layout, shape, source), *_steps(layout, target), layout.log(source)]
+        statements += [*signed_records(layout, shape, source), *_steps(layout, target), log_failures(layout, source)]
     elif spec.window is not None:
         tables = (layout.rows, layout.clock)
         statements += _windowed(layout, source, target)
     elif _is_direct(layout):
-        statements += [*_grouped(layout, sql("({})", layout.records(source)), target), layout.log(source)]
+        statements += [
+            *_grouped(layout, sql("({})", read_records(layout, source)), target),
+            log_failures(layout, source),
+        ]
     else:
-        statements += [_unwindowed_records(layout, source), *_steps(layout, target), layout.log(source)]
+        statements += [_unwindowed_records(layout, source), *_steps(layout, target), log_failures(layout, source)]
     return Stage(
         tables,
         (*statements, *raised_having(layout)),
@@ -49,7 +61,8 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
     The stream time at each record takes a sort. A window that is open at the end of the batch was so all along: the
     sort is for batches in which one closes, and for EMIT FINAL, which asks for the record that closes a window.
     """
-    late = layout.error(
+    late = error_rows(
+        layout,
         f"the window of {layout.window.size_ms} ms is closed, the record is too late for it; window start: ",
         layout.table("r"),
         Sql("NOT ok"),
@@ -58,14 +71,14 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
     steps = _steps(layout, target)
     exact = [_windowed_records(layout, source), _advance_clock(layout)]
     if not _is_direct(layout):
-        return [*exact, *steps, layout.log(source, [late])]
-    records = layout.records(source)
+        return [*exact, *steps, log_failures(layout, source, [late])]
+    records = read_records(layout, source)
     quick = [
         advance_clock(layout, sql("SELECT part, st, 0 AS late FROM {}", layout.table("s"))),
         *_grouped(layout, sql("({})", _placed(layout, records)), target),
     ]
     slow = [*exact, *(step for step in steps if isinstance(step, Sql)), sql("INSERT INTO {} {}", ERRORS, late)]
-    return [_spans(layout, records), When(_all_open(layout), tuple(quick), tuple(slow)), layout.log(source)]
+    return [_spans(layout, records), When(_all_open(layout), tuple(quick), tuple(slow)), log_failures(layout, source)]
 
 
 def _steps(layout: Layout, target: Sql) -> list[Statement]:
@@ -87,7 +100,7 @@ def _steps(layout: Layout, target: Sql) -> list[Statement]:
 def _grouped(layout: Layout, records: Sql, target: Sql) -> list[Sql]:
     """Group records of a relation, all of which count."""
     return [
-        _changes_of(layout, layout.changes(records)),
+        _changes_of(layout, changed_rows(layout, records)),
         *_replace(layout),
         sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout)),
     ]
@@ -109,7 +122,7 @@ def raised_having(layout: Layout) -> list[Sql]:
         layout.table("r"),
     )
     message = "the HAVING condition cannot be evaluated, the row is left out"
-    return [sql("INSERT INTO {} {}", ERRORS, layout.error(message, relation, Sql("raised")))]
+    return [sql("INSERT INTO {} {}", ERRORS, error_rows(layout, message, relation, Sql("raised")))]
 
 
 def _unwindowed_records(layout: Layout, source: Sql) -> Sql:
@@ -117,8 +130,8 @@ def _unwindowed_records(layout: Layout, source: Sql) -> Sql:
     return sql(
         "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
         layout.table("r"),
-        comma(Sql("*, (ord >> 32)::BIGINT AS seq"), layout.chunk()),
-        layout.records(source),
+        comma(Sql("*, (ord >> 32)::BIGINT AS seq"), chunk_column(layout)),
+        read_records(layout, source),
     )
 
 
@@ -128,14 +141,14 @@ def _windowed_records(layout: Layout, source: Sql) -> Sql:
     timed = sql(
         "SELECT b.*, greatest(coalesce(c.st, -1), max(ts) OVER (PARTITION BY b.part ORDER BY ord"
         " ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS st FROM ({}) b LEFT JOIN {} c ON c.part = b.part",
-        layout.records(source),
+        read_records(layout, source),
         layout.clock.name,
     )
     is_open = sql("ws + {} > st - {} AS ok", lit(window.size_ms), lit(window.grace_ms))
     return sql(
         "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
         layout.table("r"),
-        comma(sql("*, (ord >> 32)::BIGINT AS seq, {}", is_open), layout.chunk()),
+        comma(sql("*, (ord >> 32)::BIGINT AS seq, {}", is_open), chunk_column(layout)),
         _placed(layout, timed),
     )
 
@@ -211,13 +224,13 @@ def _changes(layout: Layout, where: Sql | None = None) -> Sql:
     conditions = [Sql("ok")] if layout.spec.window is not None else []
     conditions += [where] if where is not None else []
     return _changes_of(
-        layout, layout.changes(layout.table("r"), where=join(" AND ", conditions) if conditions else None)
+        layout, changed_rows(layout, layout.table("r"), where=join(" AND ", conditions) if conditions else None)
     )
 
 
 def _changes_of(layout: Layout, changes: Sql) -> Sql:
     if layout.tracks_shown:
-        changes = layout.with_having(changes)
+        changes = with_having(layout, changes)
     return sql("CREATE OR REPLACE TEMP TABLE {} AS {}", layout.table("n"), changes)
 
 
@@ -243,7 +256,7 @@ def _replace(layout: Layout) -> list[Sql]:
             changed,
             last,
         ),
-        *layout.log_functions(changed),
+        *log_function_errors(layout, changed),
     ]
 
 
