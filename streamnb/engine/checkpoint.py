@@ -74,6 +74,35 @@ class Checkpoint:
         ((known,),) = self._store.rows(sql("UPDATE streamnb.sequence SET seq = {} WHERE query = {}", seq, query))
         if not known:
             self._store.execute(sql("INSERT INTO streamnb.sequence VALUES ({}, {})", query, seq))
+        if not (known and before is not None and self._move_place(query, place, before)):
+            self._write_place(query, place)
+        if before is not None and sum(map(len, place.positions.values())) > 1:
+            self._save_ranges(query_id, place, before, epoch)
+        failpoint("batch.offsets_done")
+
+    def _move_place(self, query: Sql, place: Place, before: Place) -> bool:
+        """Update the one partition that has moved; False when there are others, or it is not stored yet."""
+        moved = [
+            (i, part)
+            for i, parts in place.positions.items()
+            for part, next_ in parts.items()
+            if before.positions.get(i, {}).get(part) != next_
+            or before.running.get((i, part)) != place.running.get((i, part))
+        ]
+        if len(moved) != 1 or any(place.positions[i].keys() != parts.keys() for i, parts in before.positions.items()):
+            return False
+        ((i, part),) = moved
+        update = sql(
+            "UPDATE streamnb.places SET next = {}, m = {} WHERE query = {} AND input = {} AND part = {}",
+            lit(place.positions[i][part]),
+            lit(place.running.get((i, part))),
+            query,
+            lit(i),
+            lit(part),
+        )
+        return self._store.rows(update) == [(1,)]
+
+    def _write_place(self, query: Sql, place: Place) -> None:
         rows = [
             sql("({}, {}, {}, {}, {})", query, lit(i), lit(part), lit(next_), lit(place.running.get((i, part))))
             for i, parts in place.positions.items()
@@ -82,9 +111,6 @@ class Checkpoint:
         self._store.execute(sql("DELETE FROM streamnb.places WHERE query = {}", query))
         if rows:
             self._store.execute(sql("INSERT INTO streamnb.places VALUES {}", join(", ", rows)))
-        if before is not None and len(rows) > 1:
-            self._save_ranges(query_id, place, before, epoch)
-        failpoint("batch.offsets_done")
 
     def _save_ranges(self, query_id: str, place: Place, before: Place, epoch: int) -> None:
         ranges = [
