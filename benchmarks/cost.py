@@ -1,11 +1,11 @@
 """What one micro-batch of a stateful query costs, by the size of its state and of the batch.
 
-Run ``python -m benchmarks.cost [--only NAME] [--keys N,N] [--batches N,N] [--large] [--profile]``. Each operator and
-size of state has a process of its own, and a file of its own: the state is built from records, in large batches, and
-folded into the file. Then batches over keys drawn evenly from all (the worst case) are put into the topics, and the
-tick that takes one in is timed: reading, decoding, the operators, state and output, the durable commit. Figures are
-medians, by the clock and, in parentheses, of all processors together, which a loaded machine disturbs less; the load
-average is printed beside them. ``--profile`` shows the statements of the ticks that were timed.
+Run ``python -m benchmarks.cost [--only NAME] [--keys N,N] [--batches N,N] [--large] [--profile] [--markdown FILE]``.
+Each operator and size of state has a process of its own, and a file of its own: the state is built from records, in
+large batches, and folded into the file. Then batches over keys drawn evenly from all (the worst case) are put into the
+topics, and the tick that takes one in is timed: reading, decoding, the operators, state and output, the durable commit.
+Figures are medians, by the clock and, in parentheses, of all processors together, which a loaded machine disturbs less;
+the load average is printed beside them. ``--profile`` shows the statements of the ticks that were timed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.page import machine, table, write_section
 from benchmarks.profiling import profiled
 from streamnb.clock import SystemClock
 from streamnb.duck import Sql
@@ -269,26 +270,36 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help=f"aggregates also at {KEYS_LARGE:,} keys")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--width", type=int, default=110, help="how much of a statement the profile shows")
+    parser.add_argument("--markdown", type=Path, help="the page of figures to write to")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         measure(options)
         return
-    print(f"| ms (CPU ms) a batch of | rows of state | {' | '.join(f'{b:,}' for b in options.batches)} | load |")
-    print(f"|---|---|{'---|' * len(options.batches)}---|", flush=True)
+    head = ["ms (CPU ms) a batch of", "rows of state", *(f"{b:,}" for b in options.batches), "load"]
+    print(*table(head, []), sep="\n", flush=True)
+    rows = []
     for name, operator in OPERATORS.items():
         if options.only not in (None, name):
             continue
         for keys in (*options.keys, *((KEYS_LARGE,) if options.large and operator.aggregates else ())):
-            command = [sys.executable, "-m", "benchmarks.cost", "--measure", "--only", name, "--keys", str(keys)]
-            command += ["--batches", ",".join(map(str, options.batches)), "--rounds", str(options.rounds)]
-            command += ["--type", options.type, "--width", str(options.width)]
-            command += ["--profile"] if options.profile else []
-            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-            found = json.loads(done.stdout.splitlines()[-1])
-            cells = [f"{found[str(b)]:.0f} ({found[f'cpu {b}']:.1f})" for b in options.batches]
-            load = os.getloadavg()[0]
-            print(f"| {operator.title} | {found['rows']:,.0f} | {' | '.join(cells)} | {load:.1f} |", flush=True)
+            rows.append(_row(name, keys, options))
+            print(table(head, [rows[-1]])[-1], flush=True)
+    if options.markdown is not None:
+        told = f"Keys are {options.type}, {options.rounds} rounds, {machine()}. Made by `python -m benchmarks.cost`."
+        write_section(options.markdown, "The cost of a batch", [told, "", *table(head, rows)])
+
+
+def _row(name: str, keys: int, options: argparse.Namespace) -> list[str]:
+    """Measure one operator at one size of state, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.cost", "--measure", "--only", name, "--keys", str(keys)]
+    command += ["--batches", ",".join(map(str, options.batches)), "--rounds", str(options.rounds)]
+    command += ["--type", options.type, "--width", str(options.width)]
+    command += ["--profile"] if options.profile else []
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    cells = [f"{found[str(b)]:.0f} ({found[f'cpu {b}']:.0f})" for b in options.batches]
+    return [OPERATORS[name].title, f"{found['rows']:,.0f}", *cells, f"{os.getloadavg()[0]:.1f}"]
 
 
 if __name__ == "__main__":

@@ -34,8 +34,8 @@ def _state_rows(nb: Workspace) -> int:
         " GROUP BY K EMIT FINAL;",
         "CREATE TABLE O AS SELECT K, COUNT(*) AS N FROM A WINDOW SESSION (500 MILLISECONDS, GRACE PERIOD 1 SECOND,"
         " RETENTION 3 SECONDS) GROUP BY K;",
-        "CREATE STREAM O AS SELECT ROWKEY AS K, A.V AS V, B.V AS W FROM A FULL JOIN B WITHIN 1 SECOND GRACE PERIOD 1 SECOND"
-        " ON A.K = B.K;",
+        "CREATE STREAM O AS SELECT ROWKEY AS K, A.V AS V, B.V AS W FROM A FULL JOIN B WITHIN 1 SECOND"
+        " GRACE PERIOD 1 SECOND ON A.K = B.K;",
     ],
 )
 def test_state_is_bounded_by_its_retention_however_long_time_runs(query: str) -> None:
