@@ -6,7 +6,7 @@ modes on large tables, so they are kept for tables of a few rows.
 
 A look-up scans the table, so what it costs is reading the column that it asks for. That is a hash of the key, of so few
 bits that DuckDB turns the hashes of a batch into a bitmap and tests it while it scans: with 64 bits it does not, nor
-does it with texts. Keys are compared beside it. See docs/decisions/0012.
+does it with texts. Keys are compared beside it. See docs/decisions/0013.
 """
 
 from __future__ import annotations
