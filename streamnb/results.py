@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from streamnb.engine.feed import Feed
 from streamnb.engine.push import PushQuery
+from streamnb.engine.relation import Relation
 from streamnb.plan.diagram import Diagram
 from streamnb.schema import Decimal, Primitive, SqlType
 from streamnb.serde.arrow import arrow_type
@@ -112,6 +113,14 @@ class Live:
     def feed(self) -> Feed:
         """Where the query leaves its newest rows."""
         return self._push.feed
+
+    def relation(self) -> Relation:
+        """Return the rows of the result as something to be sorted, filtered and looked at while it changes.
+
+        It has all rows, up to two million, when it is first asked for before many have come; else the newest ones of
+        the feed and what comes from now on.
+        """
+        return self._push.keeper.relation(self.feed)
 
     @property
     def is_table(self) -> bool:

@@ -14,9 +14,11 @@ from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.faults import describe_failure
 from streamnb.engine.feed import Change, Feed
+from streamnb.engine.keeper import RowKeeper
 from streamnb.engine.processinglog import LogEntry
 from streamnb.engine.task import QueryTask
 from streamnb.errors import StreamnbError
+from streamnb.schema import BIGINT, SqlType
 from streamnb.store import DatabaseError, Store
 
 __all__ = ["REPORTED_MAX", "PushQuery"]
@@ -37,7 +39,7 @@ class PushQuery:
         store: Store,
         doorbell: Doorbell,
         *,
-        columns: Sequence[str],
+        columns: Sequence[tuple[str, str, SqlType]],
         is_table: bool,
         is_ordered: bool,
         limit: int | None,
@@ -49,15 +51,20 @@ class PushQuery:
     ) -> None:
         """Prepare the query; the task and the store are its own from here on, and closed when it ends.
 
-        ``is_ordered`` tells that the key of the result is the place of a row. ``report`` has errors of records written
-        to the processing log, ``on_end`` is called when the query has ended.
+        ``columns`` are name, column of the output batch, and type; ``is_ordered`` tells that the key of the result is
+        the place of a row. ``report`` has errors of records written to the processing log, ``on_end`` is called when
+        the query has ended.
         """
         self.task = task
         self.feed = Feed(is_table=is_table, rows_max=rows_max, is_ordered=is_ordered)
         self._store = store
         self._doorbell = doorbell
-        self._columns = [ident(c) for c in columns]
+        self._columns = [ident(internal) for _, internal, _ in columns]
         self._is_table = is_table
+        keys = (*task.program.shape.keys, *((BIGINT,) if task.program.shape.windowed else ()))
+        self.keeper = RowKeeper(
+            [(name, type_) for name, _, type_ in columns], keys if is_table else (), is_table=is_table
+        )
         self._left = limit
         self._rows_max = rows_max
         self._batch_rows = batch_rows
@@ -159,10 +166,22 @@ class PushQuery:
         if self._left is not None:
             changes = changes[: self._left]
             count = min(count, self._left)
+        with self.keeper.lock:
+            if self.keeper.wanted:
+                self.keeper.add(self._store.arrow(self._whole(output, keys)))
+            self.feed.add(changes, count)
+        if self._left is not None:
             self._left -= count
-        self.feed.add(changes, count)
         if self._left == 0:
             self._stopping.set()
+
+    def _whole(self, output: Sql, keys: Sequence[Sql]) -> Sql:
+        """Select what a relation takes of a batch: all of its rows, or with a LIMIT its first ones."""
+        named = [sql("{} AS {}", key, ident(f"k{i}")) for i, key in enumerate(keys)]
+        meta = [sql("vnull"), *named] if self._is_table else []
+        columns = [sql("{} AS {}", column, ident(f"c{i}")) for i, column in enumerate(self._columns)]
+        query = sql("SELECT {} FROM {} ORDER BY seq, sub", join(", ", [*meta, *columns]), output)
+        return query if self._left is None else sql("{} LIMIT {}", query, lit(self._left))
 
     def _newest(self, output: Sql, keys: Sequence[Sql], count: int) -> Sql:
         """Select what the feed can keep of a batch: its newest rows, or with a LIMIT its first ones."""

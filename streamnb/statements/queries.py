@@ -73,7 +73,7 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
         task,
         pipeline.engine.call(pipeline.store.cursor),
         doorbell,
-        columns=[internal for _, internal in plan.order],
+        columns=[(c.name, internal, c.type) for c, internal in plan.order],
         is_table=plan.root.is_table,
         is_ordered=is_ordered(plan.root),
         limit=plan.limit,

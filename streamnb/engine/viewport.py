@@ -1,0 +1,385 @@
+"""A window onto rows that are sorted, filtered and changing: what a live table shows of them.
+
+Theory of operation: a viewport holds the rows around those on show, a few hundred that stand side by side in the
+order, with their place and the number of rows that match. Two edges, the sort keys of the first and the last row held,
+cut the order into what lies before, within and behind. Each change of the rows is one set of rows that are gone (as
+they were) and one of rows that are new; from these alone follow the count, the place and the rows held. Only when the
+rows held no longer cover what is on show are all rows looked at, which takes one pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.engine.rowfilter import Condition
+from streamnb.schema import Decimal as DecimalType
+from streamnb.schema import Primitive, SqlType
+from streamnb.store import Store
+
+__all__ = ["Delta", "Page", "RowSet", "SortItem", "Viewport"]
+
+MARGIN_ROWS = 200
+HELD_MAX = 2000
+
+SortItem = tuple[int, bool]
+"""A column's place, and whether it descends."""
+
+
+@dataclass(frozen=True)
+class RowSet:
+    """A DuckDB table of rows: ``id`` (unique, growing with arrival) and the columns c0, c1, …"""
+
+    table: Sql
+    types: tuple[SqlType, ...]
+    newest_first: bool
+
+    def columns(self, alias: str | None = None) -> list[Sql]:
+        """List the columns, of an alias if there is one."""
+        prefix = () if alias is None else (alias,)
+        return [ident(*prefix, f"c{i}") for i in range(len(self.types))]
+
+
+@dataclass(frozen=True)
+class Delta:
+    """Rows that left (as they were) and rows that came; an update is both.
+
+    ``old`` and ``new`` are what FROM takes, with the columns id, c0, c1, …; ``old`` None means that none left.
+    """
+
+    old: Sql | None
+    new: Sql
+    version: int
+    deletes: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of the order.
+
+    ``first`` is the place of the first of them; ``rows`` has the columns id, v (the version that brought the row),
+    c0, c1, …; ``filtered`` counts the rows that match, ``gone`` are ids of rows held before that exist no more;
+    ``version`` is that of the rows, ``moved`` tells how far the rows on show have moved since the last page.
+    """
+
+    first: int
+    rows: pa.Table
+    filtered: int
+    gone: frozenset[int]
+    version: int
+    moved: int
+
+
+class Viewport:
+    """Follows one sort and one filter over a set of rows. Owned by the relation, under whose lock it is used."""
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        rows: RowSet,
+        sort: Sequence[SortItem],
+        condition: Condition | None,
+        rows_max: int | None,
+    ) -> None:
+        self._store = store
+        self.rows = rows
+        self._sort = tuple(sort)
+        self._condition = condition
+        self._parameters: tuple[Any, ...] = () if condition is None else condition.parameters
+        self._cap = rows_max
+        self._held_name, self._low_name, self._high_name = (f"{name}_{part}" for part in ("held", "low", "high"))
+        self._held: pa.Table | None = None  # None: nothing is known
+        self._start = 0
+        self._filtered: int | None = None
+        self._low = self._high = False
+        self._last_first = 0
+        self._last_ids: list[int] = []
+        self._changed: set[int] = set()
+        self._gone: set[int] = set()
+        self.used = False
+
+    def forget(self) -> None:
+        """Note that the rows have changed without a delta."""
+        self._held = None
+        self._filtered = None
+
+    def close(self) -> None:
+        """Let go of the rows held."""
+        self._store.unregister(self._held_name)
+        self._store.unregister(self._low_name)
+        self._store.unregister(self._high_name)
+
+    # Reading
+
+    def page(self, first: int, count: int, version: int) -> Page:
+        """Return up to ``count`` rows from a place on.
+
+        At the top of the order the page stays at the top. Further down the rows that were on show last time stay
+        where they are, so the page may have another ``first`` than was asked for by the number of rows that came
+        or went before them.
+        """
+        self.used = True
+        place = self._pinned(first)
+        moved = place - first
+        if self._filtered is not None:
+            place = min(place, max(0, self._shown() - count))
+        if not self._covers(place, count):
+            self._refill(place, count, version)
+            place = min(place, max(0, self._shown() - count))
+            if not self._covers(place, count):
+                self._refill(place, count, version)
+        place = min(place, max(0, self._shown() - count))
+        held = self._held
+        assert held is not None
+        rows = held.slice(place - self._start, max(0, min(count, self._shown() - place)))
+        self._last_first, self._last_ids = place, rows.column("id").to_pylist()
+        gone, self._gone = frozenset(self._gone), set()
+        self._changed.clear()
+        return Page(place, rows, self._shown(), gone, version, moved)
+
+    def _shown(self) -> int:
+        filtered = self._filtered or 0
+        return filtered if self._cap is None else min(filtered, self._cap)
+
+    def _covers(self, first: int, count: int) -> bool:
+        if self._held is None or self._filtered is None:
+            return False
+        last = min(first + count, self._shown())
+        return last <= first or (self._start <= first and last <= self._start + self._held.num_rows)
+
+    def _pinned(self, first: int) -> int:
+        """Find where the first row of the last page that did not change itself stands now."""
+        if first == 0 or first != self._last_first or self._held is None:
+            return first
+        wanted = [(i, row) for i, row in enumerate(self._last_ids) if row not in self._changed][:50]
+        if not wanted:
+            return first
+        places = {row: i for i, row in enumerate(self._held.column("id").to_pylist())}
+        for i, row in wanted:
+            if row in places:
+                return max(0, self._start + places[row] - i)
+        return first
+
+    # Following changes
+
+    def advance(self, delta: Delta) -> None:
+        """Move on by a change of the rows."""
+        if self._held is None or self._filtered is None or not self.used:
+            self.forget()
+            return
+        columns = join(", ", [sql("id"), *self.rows.columns()])
+        match = self._where()
+        news = sql("n AS (SELECT {} FROM {} WHERE {})", columns, delta.new, match)
+        left = delta.old or sql("(SELECT * FROM {} LIMIT 0)", delta.new)
+        olds = sql("o AS (SELECT {} FROM {} WHERE {})", columns, left, match)
+        counts = [self._counted(alias, part) for alias in ("o", "n") for part in ("all", "before", "behind")]
+        query = sql("WITH {}, {} SELECT {}", news, olds, join(", ", counts))
+        row = self._store.rows(query, self._parameters)[0]
+        old_all, old_before, old_behind, new_all, new_before, new_behind = row
+        self.used = False
+        self._filtered += new_all - old_all
+        self._start += new_before - old_before
+        old_within, new_within = old_all - old_before - old_behind, new_all - new_before - new_behind
+        if old_within == 0 and new_within == 0:
+            return
+        self._merge(delta, news, new_within, old_within)
+
+    def _merge(self, delta: Delta, news: Sql, new_within: int, old_within: int) -> None:
+        """Take the rows out of those held that left, and put in those that came between the edges."""
+        assert self._held is not None
+        if new_within + self._held.num_rows > 10 * HELD_MAX:
+            self.forget()
+            return
+        columns = self.rows.columns()
+        kept = sql("SELECT {} FROM {}", join(", ", [sql("id, v"), *columns]), ident(self._held_name))
+        if delta.old is not None:
+            kept = sql("{} WHERE id NOT IN (SELECT id FROM {})", kept, delta.old)
+        added = sql(
+            "SELECT {} FROM n{} WHERE {}",
+            join(", ", [sql("n.id, {}::BIGINT AS v", lit(delta.version)), *self.rows.columns("n")]),
+            self._edge_tables(),
+            join(" AND ", [sql("NOT {}", self._beyond("n", part)) for part in ("before", "behind")]),
+        )
+        before = set(self._held.column("id").to_pylist()) if delta.old is not None and old_within else set()
+        merged = sql("WITH {} SELECT * FROM ({} UNION ALL {}) m ORDER BY {}", news, kept, added, self._order("m"))
+        self._hold(self._store.arrow(merged, self._parameters))
+        self._changed.update(self._brought(delta.version))
+        if delta.deletes and before:
+            after = set(self._held.column("id").to_pylist())
+            missing = before - after
+            if missing:
+                ids = join(", ", [lit(i) for i in missing])
+                alive = self._store.rows(sql("SELECT id FROM {} WHERE id IN ({})", delta.new, ids))
+                self._gone |= missing - {row[0] for row in alive}
+        self._trim()
+
+    def _brought(self, version: int) -> list[int]:
+        assert self._held is not None
+        fresh = self._held.filter(pc.equal(self._held.column("v"), version))
+        ids: list[int] = fresh.column("id").to_pylist()
+        return ids
+
+    def _counted(self, alias: str, part: str) -> Sql:
+        if part == "all":
+            return sql("(SELECT count(*) FROM {})", ident(alias))
+        if not (self._low if part == "before" else self._high):
+            return sql("0")
+        edge = self._low_name if part == "before" else self._high_name
+        return sql("(SELECT count(*) FROM {}, {} WHERE {})", ident(alias), ident(edge), self._beyond(alias, part))
+
+    def _beyond(self, alias: str, part: str) -> Sql:
+        """Tell whether a row lies before the first or behind the last edge."""
+        if part == "before":
+            return self._precedes(alias, self._low_name) if self._low else sql("false")
+        return self._precedes(self._high_name, alias) if self._high else sql("false")
+
+    def _edge_tables(self) -> Sql:
+        names = [ident(n) for n, there in ((self._low_name, self._low), (self._high_name, self._high)) if there]
+        return join("", [sql(", {}", name) for name in names])
+
+    def _trim(self) -> None:
+        """Hold fewer rows again, those around the last page."""
+        held = self._held
+        if held is None or held.num_rows <= HELD_MAX:
+            return
+        size = len(self._last_ids) + 2 * MARGIN_ROWS
+        skip = max(0, min(self._last_first - MARGIN_ROWS - self._start, held.num_rows - size))
+        self._start += skip
+        self._hold(held.slice(skip, size).combine_chunks())
+        self._set_edges()
+
+    # Looking at all rows
+
+    def _refill(self, first: int, count: int, version: int) -> None:
+        """Find the rows around a place among all rows."""
+        size = count + 2 * MARGIN_ROWS
+        if self._filtered is None:
+            if first == 0:
+                self._fetch(0, size, version, reverse=False, count=True)
+                return
+            self._filtered = self._count()
+        start = max(0, min(first, max(0, self._shown() - count)) - MARGIN_ROWS)
+        behind = max(0, self._filtered - start - size)
+        self._fetch(start, min(size, self._filtered - start), version, reverse=behind < start, count=False)
+
+    def _count(self) -> int:
+        query = sql("SELECT count(*) FROM {} WHERE {}", self.rows.table, self._where())
+        return int(self._store.rows(query, self._parameters)[0][0])
+
+    def _fetch(self, start: int, size: int, version: int, *, reverse: bool, count: bool) -> None:
+        """Hold the rows from a place on; sort keys and row ids are sorted first, whole rows are fetched afterwards."""
+        keys = [sql("{} AS s{}", self._key(None, column), lit(i)) for i, (column, _) in enumerate(self._sort)]
+        hits = sql(
+            "SELECT {} FROM {} WHERE {}", join(", ", [sql("rowid AS rid, id"), *keys]), self.rows.table, self._where()
+        )
+        filtered = sql("(SELECT count(*) FROM h)") if count else sql("0")
+        skip = start if not reverse else max(0, (self._filtered or 0) - start - size)
+        picked = self._store.arrow(
+            sql(
+                "WITH h AS {} ({}) SELECT rid, {} AS filtered FROM h ORDER BY {} LIMIT {} OFFSET {}",
+                sql("MATERIALIZED") if count and self._condition is not None else sql("NOT MATERIALIZED"),
+                hits,
+                filtered,
+                self._hit_order(reverse),
+                lit(size),
+                lit(skip),
+            ),
+            self._parameters,
+        )
+        if count:
+            self._filtered = picked.column("filtered")[0].as_py() if picked.num_rows else 0
+        self._store.register("picked", picked)
+        rows = sql(
+            "SELECT {} FROM {} r WHERE rowid IN (SELECT rid FROM picked) ORDER BY {}",
+            join(", ", [sql("id, {}::BIGINT AS v", lit(version)), *self.rows.columns()]),
+            self.rows.table,
+            self._order("r"),
+        )
+        self._start = start
+        self._hold(self._store.arrow(rows))
+        self._store.unregister("picked")
+        self._set_edges()
+
+    def _hold(self, rows: pa.Table) -> None:
+        self._held = rows
+        self._store.register(self._held_name, rows)
+
+    def _set_edges(self) -> None:
+        assert self._held is not None and self._filtered is not None
+        self._low = self._start > 0 and self._held.num_rows > 0
+        self._high = self._start + self._held.num_rows < self._filtered and self._held.num_rows > 0
+        self._store.register(self._low_name, self._held.slice(0, 1))
+        self._store.register(self._high_name, self._held.slice(max(0, self._held.num_rows - 1), 1))
+
+    # The order
+
+    def _where(self) -> Sql:
+        return sql("true") if self._condition is None else self._condition.where
+
+    def _key(self, alias: str | None, column: int) -> Sql:
+        name = ident(f"c{column}") if alias is None else ident(alias, f"c{column}")
+        type_ = self.rows.types[column]
+        return name if isinstance(type_, Primitive | DecimalType) else sql("{}::VARCHAR", name)
+
+    def _order(self, alias: str) -> Sql:
+        parts = [
+            sql("{} {} NULLS LAST", self._key(alias, column), sql("DESC") if down else sql("ASC"))
+            for column, down in self._sort
+        ]
+        return join(", ", [*parts, sql("{} {}", ident(alias, "id"), self._ties(False))])
+
+    def _hit_order(self, reverse: bool) -> Sql:
+        parts = [
+            sql(
+                "s{} {} NULLS {}",
+                lit(i),
+                sql("DESC") if down != reverse else sql("ASC"),
+                sql("FIRST") if reverse else sql("LAST"),
+            )
+            for i, (_, down) in enumerate(self._sort)
+        ]
+        return join(", ", [*parts, sql("id {}", self._ties(reverse))])
+
+    def _ties(self, reverse: bool) -> Sql:
+        return sql("DESC") if self.rows.newest_first != reverse else sql("ASC")
+
+    def _precedes(self, left: str, right: str) -> Sql:
+        """Tell whether a row of one alias stands before a row of another, as ``_order`` has it."""
+        ids = ident(left, "id"), ident(right, "id")
+        chain = sql("{} > {}", *ids) if self.rows.newest_first else sql("{} < {}", *ids)
+        for column, down in reversed(self._sort):
+            a, b = self._key(left, column), self._key(right, column)
+            strictly = sql(
+                "coalesce({} {} {}, {} IS NOT NULL AND {} IS NULL)", a, sql(">") if down else sql("<"), b, a, b
+            )
+            chain = sql("({} OR ({} IS NOT DISTINCT FROM {} AND {}))", strictly, a, b, chain)
+        return chain
+
+    def query(self, first: int, count: int | None) -> tuple[Sql, tuple[Any, ...]]:
+        """Write the query of all rows from a place on, and its parameters."""
+        limit = self._cap if count is None else count
+        rows = sql(
+            "SELECT {} FROM {} r WHERE {} ORDER BY {}",
+            join(", ", [sql("id"), *self.rows.columns()]),
+            self.rows.table,
+            self._where(),
+            self._order("r"),
+        )
+        tail = sql("OFFSET {}", lit(first)) if limit is None else sql("LIMIT {} OFFSET {}", lit(limit), lit(first))
+        return sql("{} {}", rows, tail), self._parameters
+
+    def query_of(self, ids: Sequence[int]) -> Sql:
+        """Write the query of the rows that have these ids, in order."""
+        return sql(
+            "SELECT {} FROM {} r WHERE id IN ({}) ORDER BY {}",
+            join(", ", [sql("id"), *self.rows.columns()]),
+            self.rows.table,
+            join(", ", [lit(int(id_)) for id_ in ids] or [lit(None)]),
+            self._order("r"),
+        )
