@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from streamnb.engine.relation import Relation
 from streamnb.schema import SqlType
 
 __all__ = ["FRAME_S", "Feed", "FeedSnapshot", "LiveQuery", "Pacer", "Sender", "View", "default_sender"]
@@ -69,6 +70,7 @@ class LiveQuery(Protocol):
     def state(self) -> Any: ...
     @property
     def feed(self) -> Feed: ...
+    def relation(self) -> Relation: ...
     def stop(self) -> Any: ...
 
 
@@ -96,10 +98,14 @@ class Pacer:
 
     def due(self, now_s: float) -> bool:
         """Tell whether a frame may be sent now."""
+        return self.rest(now_s) <= 1e-3  # timers fire a little early
+
+    def rest(self, now_s: float) -> float:
+        """Tell how many seconds are left until a frame may be sent; 0 or less when it may be sent now."""
         gap_s = self.gap_s
         if self._sent - self._acknowledged >= _IN_FLIGHT_MAX:
             gap_s = max(gap_s, _UNANSWERED_S)
-        return now_s - self._sent_s >= gap_s - 1e-3  # timers fire a little early
+        return self._sent_s + gap_s - now_s
 
     def sent(self, now_s: float | None) -> int:
         """Note that a frame goes out, and number it from 1; one sent out of turn has no time."""

@@ -1,4 +1,4 @@
-"""Which rows a live table shows, and what changed since the last frame."""
+"""Which rows the still picture of a live view shows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.schema import SqlType
-from streamnb.widgets.cells import cell_text, column_kind
+from streamnb.widgets.cells import column_kind
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
 
-__all__ = ["Layout", "RowFrames", "Shown", "layout_of", "visible"]
-
-Cells = tuple[str | None, ...]
+__all__ = ["Layout", "Shown", "layout_of", "visible"]
 
 
 @dataclass(frozen=True)
@@ -99,48 +97,3 @@ def _rank(value: Any) -> tuple[int, Any]:
     if value is None:
         return (2, 0)
     return (0, value) if isinstance(value, _ORDERED) else (1, repr(value))
-
-
-class RowFrames:
-    """Turns snapshots into frames: all rows for a page that has just opened, the changed ones afterwards.
-
-    Ownership: one thread at a time; the table that owns it holds a lock.
-    """
-
-    def __init__(self, layout: Layout, limit: int) -> None:
-        self.layout = layout
-        self.limit = limit
-        self._numbers: dict[Any, int] = {}
-        self._next_number = 1
-        self._cells: dict[int, Cells] = {}
-        self._caption = "waiting for the first row"
-
-    def advance(self, snapshot: FeedSnapshot) -> dict[str, Any]:
-        """Move on to a snapshot and describe what changed: ``rows`` new or altered, ``order`` of all row numbers."""
-        shown = visible(self.layout, snapshot, self.limit)
-        numbers: dict[Any, int] = {}
-        cells: dict[int, Cells] = {}
-        changed: list[list[Any]] = []
-        for identity, row in zip(shown.identities, shown.rows, strict=True):
-            number = self._numbers.get(identity)
-            if number is None or number in cells:
-                number, self._next_number = self._next_number, self._next_number + 1
-            numbers[identity] = number
-            before = self._cells.get(number)
-            # A record of a stream never changes, so it is written as text once.
-            text = before if before is not None and not self.layout.is_table else self._write(row)
-            cells[number] = text
-            if text != before:
-                changed.append([number, *text])
-        self._numbers, self._cells = numbers, cells
-        if shown.known:
-            self._caption = shown.caption()
-        return {"full": False, "rows": changed, "order": list(cells), "caption": self._caption}
-
-    def full(self) -> dict[str, Any]:
-        """Describe everything on show."""
-        rows = [[number, *text] for number, text in self._cells.items()]
-        return {"full": True, "rows": rows, "order": list(self._cells), "caption": self._caption}
-
-    def _write(self, row: Sequence[Any]) -> Cells:
-        return tuple(cell_text(value, kind) for value, kind in zip(row, self.layout.kinds, strict=True))

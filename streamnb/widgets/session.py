@@ -13,16 +13,17 @@ from streamnb.catalog import closest
 from streamnb.errors import KsqlError, StreamnbError
 from streamnb.plan.diagram import Box, Diagram
 from streamnb.results import Live, Message, Result, Rows
-from streamnb.schema import STRING, SqlType
+from streamnb.schema import STRING
 from streamnb.sql.parser import split_statements
 from streamnb.statements.graph import pipeline_diagram, rate_text
 from streamnb.widgets import views
 from streamnb.widgets.encoding import ChartOptions
-from streamnb.widgets.feed import FeedSnapshot, LiveQuery
+from streamnb.widgets.feed import LiveQuery
 from streamnb.widgets.graph import LiveGraph
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
 from streamnb.widgets.snapshot import of_rows
+from streamnb.widgets.still import GRID_ROWS_MIN, Still, StillTable
 from streamnb.workspace import Workspace, connect
 
 __all__ = ["CellOptions", "Job", "NotebookSession", "Showable", "mask_secrets"]
@@ -208,7 +209,9 @@ class NotebookSession:
             return
         elif isinstance(result, Rows):
             if options.chart is not None:
-                self.show_view(_draw(_Still(result), options, ""))
+                self.show_view(_draw(Still(result), options, ""))
+            elif len(result.rows) > GRID_ROWS_MIN:
+                self.show_view(StillTable(result, options.limit))
             else:
                 if result.diagram is not None:
                     plan = result.diagram
@@ -294,37 +297,6 @@ class NotebookSession:
         """Show the statements run so far, secrets masked."""
         rows = [(entry.at.strftime("%H:%M:%S"), entry.outcome, entry.statement) for entry in self._history]
         _publish_table("", ("time", "outcome", "statement"), rows)
-
-
-class _Still:
-    """Rows that are complete, as a query that has ended: what a chart of a pull query follows."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.columns: Sequence[tuple[str, SqlType]] = rows.columns
-        self.key_columns = rows.key_columns
-        self.is_table = rows.key_columns > 0
-        self.state = "DONE"
-        self.feed = self
-        self._rows = rows.rows
-
-    def snapshot(self) -> FeedSnapshot:
-        return _StillSnapshot(1, self._rows, len(self._rows), True, None)
-
-    def wait(self, version: int, timeout: float) -> bool:
-        return version < 1
-
-    def stop(self) -> None:
-        """It has ended."""
-
-
-@dataclass(frozen=True)
-class _StillSnapshot:
-    version: int
-    rows: list[tuple[Any, ...]]
-    total: int
-    done: bool
-    error: str | None
-    is_ordered: bool = False
 
 
 def _draw(query: LiveQuery, options: CellOptions, name: str) -> LiveView:

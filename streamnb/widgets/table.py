@@ -1,28 +1,186 @@
-"""The live table: rows that change in place in the notebook's page."""
+"""The live table: a window onto all rows of a query, sorted and filtered in the kernel, changing in the page."""
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
 import traitlets
 
-from streamnb.widgets.feed import LiveQuery
-from streamnb.widgets.rows import RowFrames, layout_of
+from streamnb.errors import StreamnbError
+from streamnb.store import DatabaseError
+from streamnb.widgets.export import Exports, cell_of, copy_of
+from streamnb.widgets.feed import FeedSnapshot, LiveQuery
+from streamnb.widgets.pages import PageFrames, read_request
+from streamnb.widgets.rows import layout_of
 from streamnb.widgets.transport import FrameWidget, static_text
 
 __all__ = ["LiveTable"]
 
+_PARTS = ("dom", "frames", "format", "columns", "scroll", "selection", "tools", "grid", "view")
+_IDLE_S = 5.0
+_JOBS_MAX = 16
+_log = logging.getLogger(__name__)
+
 
 class LiveTable(FrameWidget):
-    """Shows the newest rows of a query: a stream grows on top, a table's row changes where it stands."""
+    """Shows the rows of a query, of which the page gets those that it has in view.
 
-    _esm = static_text("table.js")
+    A thread of its own makes the frames: a click is answered as soon as the rows are found, however long another view
+    takes, and whatever thread brought it.
+    """
+
+    _esm = "\n".join(static_text(f"table/{part}.js") for part in _PARTS)
     _css = static_text("table.css")
     columns: traitlets.List[dict[str, object]] = traitlets.List().tag(sync=True)
     is_table = traitlets.Bool().tag(sync=True)
+    is_live = traitlets.Bool().tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, query: LiveQuery, rows_max: int, rate_max: float) -> None:
+    def __init__(
+        self, query: LiveQuery, rows_max: int | None, rate_max: float, name: str = "", *, live: bool = True
+    ) -> None:
         layout = layout_of(query)
         described = [
             {"name": name, "type": str(type_), "kind": kind, "key": position in layout.identity}
             for position, (name, type_, kind) in enumerate(zip(layout.names, layout.types, layout.kinds, strict=True))
         ]
-        super().__init__(RowFrames(layout, rows_max), rate_max, columns=described, is_table=query.is_table)
+        self._query = query
+        self._width = len(described)
+        self._relation = query.relation()
+        self._pages = PageFrames(self._relation, layout, rows_max)
+        self._exports = Exports()
+        self._wake = threading.Condition()
+        self._waits = False
+        self._full = False
+        self._asked_now = False
+        self._wanted = self._pages.request
+        self._jobs: deque[Callable[[], None]] = deque(maxlen=_JOBS_MAX)
+        self._ended = False
+        self._thread: threading.Thread | None = None
+        self._relation.watchers.append(self._changed)
+        super().__init__(self._pages, rate_max, columns=described, is_table=query.is_table, is_live=live, name=name)
+
+    # From any thread: note what is wanted
+
+    def push(self, snapshot: FeedSnapshot, now_s: float) -> None:
+        """Note that the query has given something; its rows are sent by the table's own thread."""
+        relation = self._query.relation()
+        if relation is not self._relation:
+            self._relation.watchers.remove(self._changed)
+            self._relation = relation
+            relation.watchers.append(self._changed)
+        self._poke(lambda: None)
+
+    def resend(self) -> None:
+        """Send everything in view again, to a page that has nothing yet."""
+
+        def note() -> None:
+            self._full = self._asked_now = True
+
+        self._poke(note)
+
+    def _received(self, kind: Any, message: Any) -> None:
+        if kind == "view":
+            request = read_request(message, self._width)
+            if request is not None:
+
+                def note() -> None:
+                    self._wanted, self._asked_now = request, True
+
+                self._poke(note)
+        elif kind in ("copy", "cell", "export"):
+            self._poke(lambda: self._jobs.append(lambda: self._answer(kind, message)))
+        else:
+            self._asked(kind)
+
+    def _poke(self, note: Callable[[], None]) -> None:
+        with self._wake:
+            note()
+            if self._thread is None and not self._ended:
+                self._thread = threading.Thread(target=self._run, name="streamnb-table", daemon=True)
+                self._thread.start()
+            self._wake.notify_all()
+
+    def _changed(self) -> None:
+        """Hear that the relation has new rows: wake the thread if that is all it waits for."""
+        if self._waits:
+            with self._wake:
+                self._wake.notify_all()
+
+    def close(self) -> None:
+        """End the table's thread and take the widget away."""
+        with self._wake:
+            self._ended = True
+            self._wake.notify_all()
+        if self._changed in self._relation.watchers:
+            self._relation.watchers.remove(self._changed)
+        super().close()
+
+    # On the table's thread
+
+    def _run(self) -> None:
+        while self._await():
+            try:
+                self._serve()
+            except DatabaseError:
+                if not self._ended:
+                    _log.exception("the rows of a live table are gone")
+                return
+            except Exception:
+                _log.exception("a frame of a live table is left out")
+
+    def _await(self) -> bool:
+        """Wait until there is something to do; False when the table is closed."""
+        with self._wake:
+            while not self._ended and not self._jobs and not self._asked_now:
+                rest_s = _IDLE_S
+                self._waits = not self._is_stale()
+                if not self._waits:
+                    rest_s = self._pacer.rest(time.monotonic())
+                    if rest_s <= 0:
+                        break
+                elif self._is_stale():  # rows came before the flag was up
+                    continue
+                self._wake.wait(rest_s)
+            self._waits = False
+            return not self._ended
+
+    def _is_stale(self) -> bool:
+        if self._relation is not self._pages.relation:
+            return True
+        return self._relation.version != self._pages.version and not self._wanted.paused
+
+    def _serve(self) -> None:
+        with self._wake:
+            job = self._jobs.popleft() if self._jobs else None
+            if job is None:
+                full, self._full, self._asked_now = self._full, False, False
+                if self._wanted.number != self._pages.request.number:
+                    self._pages.want(self._wanted)
+            relation = self._relation
+        if job is not None:
+            job()
+            return
+        self._pages.follow(relation)
+        with self._frames_lock:
+            frame = self._pages.full() if full or not self._pacer.answered else self._pages.advance()
+            self._send_frame(frame, time.monotonic())
+
+    def _answer(self, kind: str, message: dict[str, Any]) -> None:
+        """Answer a question about values of the rows, with an error's text if it can't be done."""
+        view = self._pages.shown
+        try:
+            if kind == "copy":
+                answer, data = copy_of(self._relation, view, message)
+            elif kind == "cell":
+                answer, data = cell_of(self._relation, view, message)
+            else:
+                answer, data = self._exports.part(self._relation, view, message)
+        except (StreamnbError, KeyError, TypeError, ValueError) as error:
+            answer, data = {"problem": str(error)}, b""
+        self.send({"type": kind, "q": message.get("q"), **answer}, buffers=[data])

@@ -25,7 +25,7 @@ def static_text(name: str) -> str:
 
 
 class Frames(Protocol):
-    """Turns snapshots of a feed into what a page is told."""
+    """Turns snapshots of a feed into what a page is told: a message, of which the ``buffers`` travel as bytes."""
 
     def advance(self, snapshot: FeedSnapshot) -> dict[str, Any]:
         """Move on to a snapshot and describe what it changes."""
@@ -71,7 +71,8 @@ class FrameWidget(anywidget.AnyWidget):
             self._send_frame(self._frames.full(), None)
 
     def _send_frame(self, frame: dict[str, Any], now_s: float | None) -> None:
-        self.send({"type": "frame", "n": self._pacer.sent(now_s), **frame})
+        message = {name: value for name, value in frame.items() if name != "buffers"}
+        self.send({"type": "frame", "n": self._pacer.sent(now_s), **message}, buffers=frame.get("buffers"))
 
     def _heard(self, _widget: Any, message: Any, _buffers: Any) -> None:
         kind = message.get("type") if isinstance(message, dict) else None
@@ -80,7 +81,11 @@ class FrameWidget(anywidget.AnyWidget):
         elif kind == "mount":
             self.resend()
         else:
-            self._asked(kind)
+            self._received(kind, message)
+
+    def _received(self, kind: Any, message: Any) -> None:
+        """Hear another message of the page; called on any thread, so note what is wanted and return."""
+        self._asked(kind)
 
     def _asked(self, kind: Any) -> None:
         _log.warning("a page sent an unknown message: %r", kind)

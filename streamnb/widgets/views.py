@@ -8,9 +8,8 @@ from streamnb.widgets.feed import FRAME_S, LiveQuery, Sender
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.table import LiveTable
 
-__all__ = ["POINTS_MAX", "ROWS_MAX", "chart", "table"]
+__all__ = ["POINTS_MAX", "chart", "table"]
 
-ROWS_MAX = 200
 POINTS_MAX = 1000
 
 
@@ -24,9 +23,10 @@ def table(
 ) -> LiveView:
     """Make a live table of a query; it is not on the page yet.
 
-    ``limit`` bounds the rows (200), ``rate`` the frames a second (20).
+    ``limit`` bounds the rows that can be scrolled to (all that the query keeps, two million), ``rate`` the frames a
+    second (20).
     """
-    return LiveView(query, LiveTable(query, limit or ROWS_MAX, rate or 1 / FRAME_S), name=name, sender=sender)
+    return LiveView(query, LiveTable(query, limit, rate or 1 / FRAME_S, name), name=name, sender=sender)
 
 
 def chart(

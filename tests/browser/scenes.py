@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import datetime as dt
+import decimal
 import math
 import random
 import threading
 import time
 from collections.abc import Callable
 
-from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING, TIMESTAMP, Array
+from streamnb.schema import (
+    BIGINT,
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DOUBLE,
+    INTEGER,
+    STRING,
+    TIME,
+    TIMESTAMP,
+    Array,
+    Decimal,
+    Map,
+)
 from streamnb.widgets import views
 from streamnb.widgets.live import LiveView
 from tests.widgets.fake_query import FakeQuery
@@ -74,6 +88,27 @@ def stream() -> Scene:
         query.feed.append(*[(first + i, chance.randint(1, 5), message, None) for i in range(10)])
 
     return _run(views.table(query, name="ratings", limit=100), query, fill, 0.05)
+
+
+def kinds() -> Scene:
+    """Show a value of each kind."""
+    columns = [
+        *(
+            ("BIG", BIGINT),
+            ("REAL", DOUBLE),
+            ("EXACT", Decimal(22, 2)),
+            ("AT", TIMESTAMP),
+            ("DAY", DATE),
+            ("HOUR", TIME),
+        ),
+        *(("YES", BOOLEAN), ("NOTHING", STRING), ("RAW", BYTES), ("MAP", Map(STRING, INTEGER))),
+    ]
+    query = FakeQuery(columns)
+    at = dt.datetime(2018, 3, 28, 12, 0, 0, 250_000)
+    exact = decimal.Decimal("12345678901234567890.12")
+    row = (9007199254740993, 1234567.0, exact, at, at.date(), dt.time(12, 30), True, None, b"\x01\x02\x03", {"a": 1})
+    query.feed.append(row)
+    return _run(views.table(query, name="kinds"), query, lambda: None)
 
 
 def line() -> Scene:

@@ -78,8 +78,10 @@ def test_stream_and_line_chart_stay_within_their_limits(lab: Lab, notebook_page:
     cells = [SETUP, "stream, s = scenes.stream()", "line, l = scenes.line()"]
     notebook_page.open(lab, lab.write("stream.ipynb", cells))
     notebook_page.run_all()
-    notebook_page.page.wait_for_function("() => document.querySelectorAll('.snb-table tbody tr').length === 100")
-    notebook_page.page.wait_for_function("() => /showing/.test(document.querySelector('.snb-caption').textContent)")
+    notebook_page.page.wait_for_function("() => document.querySelector('.snb-scroll').ariaRowCount === '101'")
+    notebook_page.page.wait_for_function(
+        "() => /showing 100 of/.test(document.querySelector('.snb-caption').textContent)"
+    )
     notebook_page.page.wait_for_function("() => /300 of/.test(document.querySelector('.snb-note').textContent)")
     screenshot(notebook_page, "stream")
     assert notebook_page.console_errors == []
