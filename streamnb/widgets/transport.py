@@ -65,6 +65,10 @@ class FrameWidget(anywidget.AnyWidget):
                 frame = self._frames.full()
             self._send_frame(frame, now_s)
 
+    def picture(self, snapshot: FeedSnapshot, title: str) -> str | None:
+        """Draw what is on show as an SVG document; None when the rows themselves are the picture."""
+        return None
+
     def resend(self) -> None:
         """Send everything again, to a page that has nothing yet."""
         with self._frames_lock:
