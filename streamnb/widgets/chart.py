@@ -1,8 +1,9 @@
-"""The live chart: a Bokeh figure that follows a query by patches."""
+"""The live chart: a Bokeh figure that follows a query by binary frames."""
 
 from __future__ import annotations
 
 import gzip
+import math
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,23 +11,24 @@ from typing import Any
 import bokeh
 import traitlets
 from bokeh.embed import json_item
-from bokeh.models import ColumnDataSource, FactorRange, HoverTool
-from bokeh.models.annotations import Legend, LegendItem
-from bokeh.models.renderers import DataRenderer, GlyphRenderer
-from bokeh.palettes import Category10
-from bokeh.plotting import figure
 from bokeh.util.paths import bokehjs_path
 
+from streamnb.widgets import palette
 from streamnb.widgets.encoding import ChartOptions, Encoding, choose_encoding
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
-from streamnb.widgets.series import SLOTS, ChartFrames, plain_label
-from streamnb.widgets.transport import FrameWidget, static_text
+from streamnb.widgets.figure import build_figure
+from streamnb.widgets.linked import LinkedWidget
+from streamnb.widgets.linking import Criteria
+from streamnb.widgets.picture import chart_picture
+from streamnb.widgets.points import plain_label
+from streamnb.widgets.series import ChartFrames
+from streamnb.widgets.transport import static_text
 
-__all__ = ["LiveChart", "build_figure"]
+__all__ = ["HEIGHT_PX", "LiveChart"]
 
-_PALETTE = (*Category10[SLOTS], "#999999")
-_HEIGHT_PX = 320
+HEIGHT_PX = 320
 _LIBRARY_OFFERS = (1.0, 4.0, 16.0)  # seconds after the first frame, while the page stays silent
+_CHOSEN_MAX = 1000
 
 
 @cache
@@ -35,80 +37,25 @@ def _library() -> bytes:
     return gzip.compress((Path(bokehjs_path()) / "js" / "bokeh.min.js").read_bytes(), compresslevel=6)
 
 
-def build_figure(encoding: Encoding, x_label: str, y_label: str, color_label: str | None) -> figure:
-    """Build the empty figure: one source and one renderer for each slot, named by the slot's number."""
-    options: dict[str, Any] = {"x_axis_type": "datetime"} if encoding.scale == "time" else {}
-    if encoding.scale == "category":
-        options = {"x_range": FactorRange(name="categories")}
-    plot = figure(
-        height=_HEIGHT_PX,
-        sizing_mode="stretch_width",
-        tools="pan,box_zoom,wheel_zoom,reset,save",
-        toolbar_location="above",
-        active_scroll=None,
-        output_backend="canvas",
-        x_axis_label=plain_label(x_label),
-        y_axis_label=plain_label(y_label),
-        **options,
-    )
-    plot.toolbar.logo = None
-    plot.toolbar.autohide = True
-    plot.toolbar_inner = True
-    plot.xgrid.grid_line_color = None if encoding.scale == "category" else plot.xgrid.grid_line_color
-    if encoding.scale == "category":
-        plot.xaxis.name = "category axis"
-    items: list[LegendItem] = []
-    hovered: list[DataRenderer] = []
-    for slot in range(SLOTS + 1):
-        renderers = _draw(plot, encoding.kind, slot)
-        hovered.append(renderers[-1])
-        items.append(LegendItem(label="", renderers=list(renderers), visible=False, name=f"legend {slot}"))
-    if encoding.color is not None:
-        legend = Legend(items=items, title=plain_label(color_label), click_policy="hide", label_text_font_size="11px")
-        plot.add_layout(legend, "right")
-    tooltips = [(plain_label(x_label), "@xt"), (plain_label(y_label), "@yt")]
-    if encoding.color is not None:
-        tooltips.append((plain_label(color_label), "@c"))
-    plot.add_tools(HoverTool(renderers=hovered, tooltips=tooltips))
-    return plot
+class LiveChart(LinkedWidget):
+    """Draws the rows of a query; what is selected in it restricts the other views of the query, and theirs this one."""
 
-
-def _draw(plot: figure, kind: str, slot: int) -> list[GlyphRenderer[Any]]:
-    """Add a slot's renderers; the last one is what the mouse finds."""
-    color = _PALETTE[slot]
-    names = ("x", "top", "bottom", "w", "xt", "yt", "c") if kind == "bar" else ("x", "y", "xt", "yt", "c")
-    source = ColumnDataSource(data={name: [] for name in names}, name=f"series {slot}")
-    if kind == "bar":
-        bars = plot.vbar(
-            x="x", top="top", bottom="bottom", width="w", source=source, color=color, fill_alpha=0.85, line_color=None
-        )
-        return [bars]
-    if kind == "scatter":
-        return [plot.scatter(x="x", y="y", source=source, size=6, color=color, fill_alpha=0.6, line_color=None)]
-    drawn: list[GlyphRenderer[Any]] = []
-    if kind == "area":
-        drawn.append(plot.varea(x="x", y1=0, y2="y", source=source, fill_color=color, fill_alpha=0.25))
-    drawn.append(plot.line(x="x", y="y", source=source, line_color=color, line_width=2))
-    drawn.append(plot.scatter(x="x", y="y", source=source, size=4, color=color, line_color=None))
-    return drawn
-
-
-class LiveChart(FrameWidget):
-    """Draws the newest rows of a query as bars, lines, areas or points."""
-
-    _esm = static_text("chart.js")
+    _esm = static_text("chart_data.js") + static_text("chart_parts.js") + static_text("chart.js")
     _css = static_text("chart.css")
     figure = traitlets.Dict().tag(sync=True)
+    spec = traitlets.Dict().tag(sync=True)
     bokeh_version = traitlets.Unicode(bokeh.__version__).tag(sync=True)
 
     def __init__(self, query: LiveQuery, options: ChartOptions, points_max: int, rate_max: float) -> None:
         encoding = choose_encoding(query, options)
-        frames = ChartFrames(query, encoding, points_max)
-        color_label = query.columns[encoding.color][0] if encoding.color is not None else None
-        drawn = build_figure(encoding, frames.x_label, frames.y_label, color_label)
+        self.frames = ChartFrames(query, encoding, points_max)
         self._first_s: float | None = None
         self._offers = list(_LIBRARY_OFFERS)
-        super().__init__(frames, rate_max, figure=json_item(drawn))
+        self._chosen: dict[str, Any] = {}
+        height = options.height or HEIGHT_PX
+        drawn = build_figure(encoding, self.frames.labels[0], height)
+        spec = _spec(self.frames, encoding, height)
+        super().__init__(query, self.frames, rate_max, figure=json_item(drawn), spec=spec)
 
     def push(self, snapshot: FeedSnapshot, now_s: float) -> None:
         """Send what a snapshot changes, and BokehJS unasked when the page has been silent for a while."""
@@ -117,6 +64,18 @@ class LiveChart(FrameWidget):
         if self._offers and not self._pacer.answered and now_s - self._first_s >= self._offers[0]:
             self._offers.pop(0)
             self._send_library()
+
+    def _draw(self, title: str) -> str:
+        return chart_picture(self.frames, title)
+
+    def _send_frame(self, frame: dict[str, Any], now_s: float | None) -> None:
+        super()._send_frame({**frame, "chosen": self._chosen} if frame["full"] else frame, now_s)
+
+    def _heard(self, widget: Any, message: Any, buffers: Any) -> None:
+        if isinstance(message, dict) and message.get("type") == "select":
+            self._choose(message)
+        else:
+            super()._heard(widget, message, buffers)
 
     def _asked(self, kind: Any) -> None:
         if kind == "library":
@@ -127,3 +86,53 @@ class LiveChart(FrameWidget):
 
     def _send_library(self) -> None:
         self.send({"type": "library"}, buffers=[_library()])
+
+    def _choose(self, message: dict[str, Any]) -> None:
+        """Note what the reader has selected in this chart: a span of x, groups, categories."""
+        columns, e = self._query.columns, self.frames.encoding
+        span, groups, places = _span(message), _texts(message, "groups"), _texts(message, "places")
+        across = e.y if e.kind == "hist" else e.x
+        values: dict[str, frozenset[Any]] = {}
+        spans: dict[str, tuple[float, float]] = {}
+        if span and across is not None and e.scale != "category":
+            spans[columns[across][0]] = span
+        if groups and e.color is not None:
+            values[columns[e.color][0]] = self.frames.values_of_groups(groups)
+        if places and e.x is not None and e.scale == "category":
+            values[columns[e.x][0]] = self.frames.values_of_places(places)
+        chosen = {"span": span, "groups": groups, "places": places}
+        self._chosen = {name: value for name, value in chosen.items() if value}
+        self._selection.choose(self, Criteria(values, spans))
+
+
+def _span(message: dict[str, Any]) -> tuple[float, float] | None:
+    value = message.get("span")
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    if not all(isinstance(edge, int | float) and math.isfinite(edge) for edge in value):
+        return None
+    return float(value[0]), float(value[1])
+
+
+def _texts(message: dict[str, Any], name: str) -> list[str]:
+    value = message.get(name)
+    if not isinstance(value, list) or len(value) > _CHOSEN_MAX:
+        return []
+    return [text for text in value if isinstance(text, str)]
+
+
+def _spec(frames: ChartFrames, encoding: Encoding, height: int) -> dict[str, Any]:
+    """Say what the page has to know beside the figure; labels are plain text."""
+    return {
+        "kind": encoding.kind,
+        "scale": encoding.scale,
+        "windowed": encoding.window_end is not None,
+        "window": encoding.window_ms,
+        "height": height,
+        "x": plain_label(frames.labels[0]),
+        "y": plain_label(frames.labels[1]),
+        "color": plain_label(frames.color_label) if frames.color_label is not None else None,
+        "light": [*palette.LIGHT, palette.OTHER["light"]],
+        "dark": [*palette.DARK, palette.OTHER["dark"]],
+        "ramp": list(palette.RAMP),
+    }

@@ -147,4 +147,7 @@ class LiveView:
         title = " · ".join(
             part for part in (self.name, state, f"{total:,} {self._noun}{'' if total == 1 else 's'}") if part
         )
-        return of_shown(self._layout, shown, title)
+        still = of_shown(self._layout, shown, title)
+        drawn = self._body.picture(self._snapshot, title)
+        # Sites that show notebooks strip drawings from HTML and prefer HTML to an image: a chart leaves no HTML.
+        return still if drawn is None else {"image/svg+xml": drawn, "text/plain": still["text/plain"]}

@@ -1,248 +1,219 @@
-"""The points of a chart, group by group, and what changed since the last frame."""
+"""What a chart shows of a query, and what changed since the last frame.
+
+Theory of operation: the state of a chart is a few arrays of one length (``Marks``). A page holds the same arrays and
+draws from them: stacks, hides and zooms without asking. A frame says how many points leave at the front, which heights
+changed where they stand, and which points come at the end; when that cannot lead to the new state, it brings all of
+it. The arrays travel as binary buffers.
+"""
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from streamnb.widgets.cells import cell_text, column_kind, instant_ms, shorten
+import numpy as np
+
+from streamnb.schema import BIGINT, INTEGER
+from streamnb.widgets.bins import Bins
 from streamnb.widgets.encoding import Encoding, label_of
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
-from streamnb.widgets.rows import layout_of, visible
+from streamnb.widgets.groups import SLOTS, Slots, codes_of, largest, newest
+from streamnb.widgets.linking import Keeps
+from streamnb.widgets.marks import Codes, Marks, change_of, newest_of_each, summed
+from streamnb.widgets.points import Floats, PointReader, Points
 
-__all__ = ["FACTORS_MAX", "OTHER_SLOT", "SLOTS", "ChartFrames", "Point", "change_of", "plain_label"]
+__all__ = ["ChartFrames"]
 
-SLOTS = 10  # groups with a colour of their own
-OTHER_SLOT = SLOTS
-FACTORS_MAX = 60
-_LABEL_CHARS_MAX = 24
-
-Columns = dict[str, list[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One mark: place, height, group, and the texts its tooltip shows. ``span`` is the width of its window."""
-
-    x: float | str
-    y: float
-    group: str
-    x_text: str
-    y_text: str
-    span: float = 0.0
-
-
-def plain_label(value: Any, kind: str = "text") -> str:
-    """Write a value as a label that Bokeh takes literally: it would typeset text between TeX delimiters."""
-    text = cell_text(value, kind, _LABEL_CHARS_MAX)
-    text = "null" if text is None else text or "(empty)"
-    for delimiter in ("$$", "\\(", "\\["):
-        text = text.replace(delimiter, delimiter[0] + "\u200b" + delimiter[1])
-    return text
+Row = tuple[Any, ...]
+_DRAWN_EACH = ("line", "area", "scatter")  # every record is a point of its own
 
 
 class ChartFrames:
-    """Turns snapshots into what a chart's page is told: which columns of which series to append, patch or replace.
+    """Turns snapshots into what a chart's page is told.
 
-    A group keeps its slot, and so its colour, while it has points on show.
+    Points of a stream with a number or a time across are appended, each record once; everything else is read anew from
+    the snapshot. Ownership: one thread at a time; the chart that owns it holds a lock.
     """
 
     def __init__(self, query: LiveQuery, encoding: Encoding, points_max: int) -> None:
-        self._layout = layout_of(query)
-        self._encoding = encoding
+        self.encoding = encoding
+        self.marks = Marks()
+        self.factors: list[str] = []
+        self.rows: list[str] = []  # of a heatmap
+        self.caption = ""
+        y_label = label_of(query.columns, encoding.y)
+        self.labels = [y_label if encoding.kind == "hist" else label_of(query.columns, encoding.x), y_label]
+        self.color_label = label_of(query.columns, encoding.color) if encoding.color is not None else None
+        self._is_table = query.is_table
         self._points_max = points_max
-        self._kinds = [column_kind(name, type_) for name, type_ in query.columns]
-        self._slots: dict[str, int] = {}
-        self._series: list[Columns] = [{} for _ in range(SLOTS + 1)]
-        self._factors: list[str] = []
-        self._caption = "waiting for the first row"
-        self.x_label = label_of(query.columns, encoding.x)
-        self.y_label = label_of(query.columns, encoding.y)
+        self._reader = PointReader(query, encoding)
+        self._slots = Slots(points_max)
+        self._seen = 0  # records of a stream that have been read
+        self._skipped = 0
+        self._notes: list[str] = []
+        self._keeps: Keeps | None = None
+        self._bins = Bins(SLOTS + 1, whole=query.columns[encoding.y][1] in (INTEGER, BIGINT))
+        self._appends = not self._is_table and encoding.kind in _DRAWN_EACH and encoding.scale != "category"
+
+    @property
+    def groups(self) -> list[str | None]:
+        """Name each slot; None for those not in use, and for "other" where it is not drawn."""
+        if self.encoding.color is None or self.encoding.kind == "heatmap":
+            return []
+        names = self._slots.names()
+        return names[:SLOTS] if self.encoding.kind in ("line", "area") else names
+
+    def values_of_groups(self, labels: Collection[str]) -> frozenset[Any]:
+        """Return the values of the colour's column that are drawn under these labels."""
+        return self._reader.group_labels.values_of(labels)
+
+    def values_of_places(self, labels: Collection[str]) -> frozenset[Any]:
+        """Return the values of the horizontal column that are drawn under these labels."""
+        return self._reader.place_labels.values_of(labels)
+
+    def restrict(self, keeps: Keeps | None) -> None:
+        """Draw only the rows that a predicate keeps, from the next snapshot on; None draws all."""
+        self._keeps = keeps
+        self._seen = self._skipped = 0
+        self.marks = Marks()
+        self._bins.clear()
 
     def advance(self, snapshot: FeedSnapshot) -> dict[str, Any]:
-        """Move on to a snapshot and describe its changes, series by series."""
-        points, caption = self._points(snapshot)
-        factors = self._choose_factors(points)
-        if self._encoding.scale == "category":
-            known = set(factors)
-            points = [p for p in points if p.x in known]
-        before, factors_before, legend_before = self._series, self._factors, self._legend()
-        undrawn = self._assign_slots(points)
-        self._series = self._build(points)
-        self._factors = factors
-        self._caption = caption + (f"; {undrawn} more groups are not drawn" if undrawn else "")
-        pairs = enumerate(zip(before, self._series, strict=True))
-        changes = [change for slot, (old, new) in pairs if (change := change_of(slot, old, new)) is not None]
-        frame: dict[str, Any] = {"full": False, "changes": changes, "caption": self._caption}
-        if factors != factors_before:
-            frame["factors"] = factors
-        if self._legend() != legend_before:
-            frame["legend"] = self._legend()
-        return frame
+        """Move on to a snapshot and describe its changes."""
+        before, names_before = self.marks, self._names()
+        self._notes = []
+        if self.encoding.kind == "hist":
+            self.marks = self._counted(snapshot)
+        elif self._appends:
+            self.marks = self._appended(snapshot)
+        else:
+            self.marks = self._read_anew(snapshot)
+        self.caption = "; ".join([self._amount(snapshot), *self._notes])
+        change, buffers = change_of(before, self.marks)
+        names = self._names()
+        frame = {"full": False, **change, **self._facts(), **(names if names != names_before else {})}
+        return {**frame, "buffers": buffers}
 
     def full(self) -> dict[str, Any]:
-        """Describe every series."""
-        changes = [{"slot": slot, "op": "data", "data": data} for slot, data in enumerate(self._series) if data]
-        frame = {"full": True, "changes": changes, "caption": self._caption, "legend": self._legend()}
-        return {**frame, "factors": self._factors} if self._encoding.scale == "category" else frame
+        """Describe everything."""
+        change, buffers = change_of(Marks(), self.marks)
+        return {"full": True, **change, **self._facts(), **self._names(), "buffers": buffers}
 
-    def _points(self, snapshot: FeedSnapshot) -> tuple[list[Point], str]:
-        shown = visible(self._layout, snapshot, self._points_max)
-        rows = list(reversed(shown.rows)) if not self._layout.is_table else list(shown.rows)
-        first = snapshot.total - len(rows)
-        numbered = enumerate(rows, start=first + 1)
-        points = [point for number, row in numbered if (point := self._point(number, row)) is not None]
-        skipped = len(rows) - len(points)
-        return points, shown.caption() + (f"; {skipped:,} without a value to draw" if skipped else "")
+    def _facts(self) -> dict[str, Any]:
+        return {"caption": self.caption, "newest": self.marks.newest()}
 
-    def _point(self, number: int, row: Sequence[Any]) -> Point | None:
-        e = self._encoding
-        height = row[e.y]
-        if height is None or not math.isfinite(height):
-            return None
-        x = number if e.x is None else row[e.x]
-        kind = "number" if e.x is None else self._kinds[e.x]
-        span = 0.0
-        place: float | str | None
-        if e.scale == "category":
-            place = plain_label(x, kind)
-        elif e.scale == "time":
-            place = instant_ms(x)
-            end = instant_ms(row[e.window_end]) if e.window_end is not None else None
-            span = end - place if end is not None and place is not None else 0.0
+    def _names(self) -> dict[str, Any]:
+        return {"groups": self.groups, "factors": self.factors, "rows": self.rows}
+
+    def _amount(self, snapshot: FeedSnapshot) -> str:
+        """Say how much of everything is on show."""
+        known, noun = (len(snapshot.rows), "row") if self._is_table else (snapshot.total, "record")
+        shown = min(known, self._points_max, len(snapshot.rows))
+        if self._appends:
+            shown = min(known, len(self.marks) + self._skipped)
+        if self.encoding.kind == "hist" or shown >= known:
+            return f"{known:,} {noun}{'' if known == 1 else 's'}"
+        return f"showing {shown:,} of {known:,} {noun}s"
+
+    def _kept(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows if self._keeps is None else [row for row in rows if self._keeps(row)]
+
+    def _appended(self, snapshot: FeedSnapshot) -> Marks:
+        fresh = min(snapshot.total - self._seen, len(snapshot.rows), self._points_max)
+        self._seen = snapshot.total
+        rows = self._kept(snapshot.rows[len(snapshot.rows) - fresh :])
+        points = self._reader.read(rows, snapshot.total - len(rows) + 1)
+        self._note_skipped(points, "without a value to draw")
+        more = self._without_other(_marks(points, self._slots_of(points), points.x))
+        marks = self._in_window(self.marks.joined(more).last(self._points_max), in_order=True)
+        if self.encoding.color is not None:
+            self._slots.keep_used(marks.g)
+        return marks
+
+    def _read_anew(self, snapshot: FeedSnapshot) -> Marks:
+        kind = self.encoding.kind
+        rows = self._kept(snapshot.rows if self._is_table else snapshot.rows[-self._points_max :])
+        points = self._reader.read(rows, snapshot.total - len(rows) + 1)
+        self._skipped = 0
+        self._note_skipped(points, "without a value to draw")
+        points, x = self._placed(points)
+        if kind == "heatmap":
+            self.rows = largest(points.groups, points.y)[::-1]  # the first one on top
+            codes = codes_of(points.groups, self.rows)
+            self._note_categories(points.groups, self.rows)
+            x, points, codes = x[codes >= 0], points.where(codes >= 0), codes[codes >= 0]
+            slots = codes.astype(np.uint8)
         else:
-            place = float(x) if x is not None and math.isfinite(x) else None
-        if place is None:
-            return None
-        group = "" if e.color is None else plain_label(row[e.color], self._kinds[e.color])
-        x_text = cell_text(x, "time" if e.scale == "time" else kind, 80) or "null"
-        return Point(place, float(height), group, x_text, cell_text(height) or "", span)
+            self._slots.keep(points.groups)
+            slots = self._slots_of(points)
+        marks = _marks(points, slots, x)
+        if not self._is_table and kind not in _DRAWN_EACH:
+            marks = newest_of_each(marks, points.groups)
+        marks = self._without_other(marks.ordered())
+        marks = marks if kind in _DRAWN_EACH else summed(marks)
+        return self._in_window(marks, in_order=False).last(self._points_max, whole_places=True)
 
-    def _choose_factors(self, points: Sequence[Point]) -> list[str]:
-        """Keep the categories in their order of appearance; beyond the limit, the newest ones."""
-        if self._encoding.scale != "category":
-            return []
-        present = dict.fromkeys(str(p.x) for p in points)
-        if self._layout.is_table:
-            return list(present)[-FACTORS_MAX:]
-        kept = [f for f in self._factors if f in present]
-        new = [f for f in present if f not in set(kept)]
-        return (kept + new)[-FACTORS_MAX:]
+    def _placed(self, points: Points) -> tuple[Points, Floats]:
+        """Return the points that have a place, and the places as numbers."""
+        if self.encoding.scale != "category":
+            return points, points.x
+        if self._is_table or self.encoding.kind == "heatmap":
+            self.factors = largest(points.places, points.y)
+        else:
+            self.factors = newest(points.places, self.factors)
+        codes = codes_of(points.places, self.factors)
+        self._note_categories(points.places, self.factors)
+        return points.where(codes >= 0), codes[codes >= 0].astype(np.float64)
 
-    def _assign_slots(self, points: Iterable[Point]) -> int:
-        """Give every group a slot; return how many groups are left out of the drawing."""
-        groups = dict.fromkeys(p.group for p in points)
-        self._slots = {g: slot for g, slot in self._slots.items() if g in groups and slot != OTHER_SLOT}
-        free = [slot for slot in range(SLOTS) if slot not in self._slots.values()]
-        for group in groups:
-            if group not in self._slots:
-                self._slots[group] = free.pop(0) if free else OTHER_SLOT
-        if self._encoding.kind in ("bar", "scatter"):
-            return 0
-        return sum(1 for slot in self._slots.values() if slot == OTHER_SLOT)
+    def _counted(self, snapshot: FeedSnapshot) -> Marks:
+        rows: Sequence[Row] = snapshot.rows
+        if self._is_table:
+            self._bins.clear()
+            self._skipped = 0
+        else:
+            fresh = snapshot.total - self._seen
+            self._seen = snapshot.total
+            self._skipped += max(0, fresh - len(rows))
+            rows = rows[max(0, len(rows) - fresh) :]
+        points = self._reader.read(self._kept(rows))
+        self._bins.add(points.y, self._slots_of(points))
+        self._note_skipped(points, "not counted")
+        width, edges, counts = self._bins.shown()
+        used = np.flatnonzero(counts.any(axis=1))
+        slots = np.repeat(used.astype(np.uint8), len(edges))
+        heights = counts[used].ravel().astype(np.float64)
+        return Marks(np.tile(edges, len(used)), heights, slots, np.full(len(heights), width)).ordered()
 
-    def _legend(self) -> list[str | None]:
-        """Name each slot; None for those not in use."""
-        names: list[str | None] = [None] * (SLOTS + 1)
-        for group, slot in self._slots.items():
-            names[slot] = "other" if slot == OTHER_SLOT else shorten(group, _LABEL_CHARS_MAX)
-        if names[OTHER_SLOT] and self._encoding.kind not in ("bar", "scatter"):
-            names[OTHER_SLOT] = None
-        return names
+    def _slots_of(self, points: Points) -> Codes:
+        return self._slots.assign(points.groups) if points.groups else np.zeros(len(points), np.uint8)
 
-    def _build(self, points: Sequence[Point]) -> list[Columns]:
-        by_slot: list[list[Point]] = [[] for _ in range(SLOTS + 1)]
-        for point in points:
-            by_slot[self._slots[point.group]].append(point)
-        if self._encoding.kind == "bar":
-            return self._stack(by_slot)
-        by_slot[OTHER_SLOT] = by_slot[OTHER_SLOT] if self._encoding.kind == "scatter" else []
-        ordered = self._encoding.scale != "category" and self._encoding.kind != "scatter"
-        return [_marks(sorted(group, key=lambda p: p.x) if ordered else group) for group in by_slot]
+    def _note_skipped(self, points: Points, what: str) -> None:
+        self._skipped += points.skipped
+        if self._skipped:
+            self._notes.append(f"{self._skipped:,} {what}")
 
-    def _stack(self, by_slot: Sequence[Sequence[Point]]) -> list[Columns]:
-        """Stack the bars of one place: positive ones upwards, negative ones downwards from zero."""
-        width = self._bar_width(p for group in by_slot for p in group)
-        tops: dict[tuple[float | str, bool], float] = {}
-        built: list[Columns] = []
-        for slot, group in enumerate(by_slot):
-            columns: Columns = {name: [] for name in ("x", "top", "bottom", "w", "xt", "yt", "c")}
-            # A later point of the same group and place takes the place of an earlier one.
-            latest = {(p.x, p.group): p for p in group}
-            for p in latest.values():
-                side = (p.x, p.y >= 0)
-                bottom = tops.get(side, 0.0)
-                tops[side] = bottom + p.y
-                x = p.x + p.span / 2 if isinstance(p.x, float) else p.x
-                values = (x, bottom + p.y, bottom, width, p.x_text, p.y_text, p.group)
-                for name, value in zip(columns, values, strict=True):
-                    columns[name].append(value)
-            built.append(columns if columns["x"] else self._series_empty(slot))
-        return built
+    def _note_categories(self, labels: Sequence[str], names: Sequence[str]) -> None:
+        present = len(set(labels))
+        if present > len(names):
+            which = "largest" if self._is_table or self.encoding.kind == "heatmap" else "newest"
+            self._notes.append(f"the {len(names)} {which} of {present:,} categories")
 
-    def _series_empty(self, slot: int) -> Columns:
-        return {name: [] for name in self._series[slot]}
+    def _without_other(self, marks: Marks) -> Marks:
+        """Leave out the groups without a slot of their own where they would make no sense as one: lines."""
+        if self.encoding.kind not in ("line", "area") or not self._slots.others:
+            return marks
+        others = self._slots.others
+        self._notes.append(f"{others:,} more group{'' if others == 1 else 's'} not drawn")
+        return marks.take(marks.g < SLOTS)
 
-    def _bar_width(self, points: Iterable[Point]) -> float:
-        if self._encoding.scale == "category":
-            return 0.8
-        places: set[float] = set()
-        span = 0.0
-        for p in points:
-            places.add(float(p.x))
-            span = max(span, p.span)
-        ordered = sorted(places)
-        gaps = [b - a for a, b in itertools.pairwise(ordered)]
-        nearest = min(gaps, default=span or (1000.0 if self._encoding.scale == "time" else 1.0))
-        return 0.9 * (min(span, nearest) if span else nearest)
+    def _in_window(self, marks: Marks, *, in_order: bool) -> Marks:
+        """Leave out what is older than the chart's window of time; in a stream, only at the front."""
+        last = marks.newest()
+        if self.encoding.window_ms is None or last is None:
+            return marks
+        recent = marks.x + marks.w >= last - self.encoding.window_ms
+        return marks.take(slice(int(recent.argmax()), None) if in_order else recent)
 
 
-def _marks(points: Sequence[Point]) -> Columns:
-    return {
-        "x": [p.x for p in points],
-        "y": [p.y for p in points],
-        "xt": [p.x_text for p in points],
-        "yt": [p.y_text for p in points],
-        "c": [p.group for p in points],
-    }
-
-
-def change_of(slot: int, before: Columns, after: Columns) -> dict[str, Any] | None:
-    """Describe how to get from one state of a series to the next with the least data; None when nothing changed.
-
-    ``append`` adds rows and keeps the last ``keep``; ``patch`` writes single values, then appends; ``data`` replaces.
-    """
-    if before == after or not (before.get("x") or after.get("x")):
-        return None
-    old = list(zip(*before.values(), strict=True))
-    new = list(zip(*after.values(), strict=True))
-    overlap = _overlap(old, new)
-    if overlap:
-        return {"slot": slot, "op": "append", "data": _tail(after, overlap), "keep": len(new)}
-    changed = [i for i in range(min(len(old), len(new))) if old[i] != new[i]]
-    if old and len(new) >= len(old) and len(changed) <= max(8, len(old) // 2):
-        patches = {
-            name: pairs
-            for name, values in after.items()
-            if (pairs := [[i, values[i]] for i in changed if values[i] != before[name][i]])
-        }
-        tail = _tail(after, len(old)) if len(new) > len(old) else None
-        return {"slot": slot, "op": "patch", "patches": patches, "data": tail, "keep": len(new)}
-    return {"slot": slot, "op": "data", "data": after}
-
-
-def _overlap(old: Sequence[Any], new: Sequence[Any]) -> int:
-    """Return how many rows at the start of ``new`` are the end of ``old``; 0 when new is no continuation of it."""
-    if not old or not new:
-        return 0
-    for dropped, row in enumerate(old):
-        if row == new[0] and len(old) - dropped < len(new) and old[dropped:] == new[: len(old) - dropped]:
-            return len(old) - dropped
-    return 0
-
-
-def _tail(columns: Columns, start: int) -> Columns:
-    return {name: values[start:] for name, values in columns.items()}
+def _marks(points: Points, slots: Codes, x: Floats) -> Marks:
+    return Marks(x, points.y, slots, points.span if len(points.span) else np.zeros(len(points)))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from streamnb.widgets.chart import LiveChart
-from streamnb.widgets.encoding import ChartOptions
+from streamnb.widgets.encoding import ChartOptions, Span
 from streamnb.widgets.feed import FRAME_S, LiveQuery, Sender
 from streamnb.widgets.live import LiveView
+from streamnb.widgets.metric import MetricTiles
 from streamnb.widgets.table import LiveTable
+from streamnb.widgets.tiles import TILES_MAX
 
 __all__ = ["POINTS_MAX", "chart", "table"]
 
-POINTS_MAX = 1000
+POINTS_MAX = 5000
 
 
 def table(
@@ -36,6 +38,8 @@ def chart(
     x: str | None = None,
     y: str | None = None,
     color: str | None = None,
+    window: Span | None = None,
+    height: int | None = None,
     name: str = "",
     limit: int | None = None,
     rate: float | None = None,
@@ -43,10 +47,15 @@ def chart(
 ) -> LiveView:
     """Make a live chart of a query; it is not on the page yet.
 
-    ``kind`` is one of ``CHART_KINDS``; what is not said is chosen from the columns. ``limit`` bounds the points, 1,000
-    if not said, ``rate`` the frames a second, 20.
+    ``kind`` is one of ``CHART_KINDS``; what is not said is chosen from the columns. ``window`` is how far a time axis
+    reaches back from the newest event time (``5m``), ``height`` is in pixels. ``limit`` bounds the points, 5,000 if not
+    said, ``rate`` the frames a second, 20.
 
     Raises: StreamnbError for a column that is not there or can't be drawn as asked.
     """
-    body = LiveChart(query, ChartOptions(kind, x, y, color), limit or POINTS_MAX, rate or 1 / FRAME_S)
+    options = ChartOptions(kind, x, y, color, window, height)
+    rate_max = rate or 1 / FRAME_S
+    if kind == "metric":
+        return LiveView(query, MetricTiles(query, options, limit or TILES_MAX, rate_max), name=name, sender=sender)
+    body = LiveChart(query, options, limit or POINTS_MAX, rate_max)
     return LiveView(query, body, name=name, sender=sender)
