@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,8 @@ class Live:
     """A running push query.
 
     ``sources`` are the names of the streams and tables it reads. ``feed`` has its newest rows, a bounded number;
-    ``df()`` and ``arrow()`` are snapshots of these.
+    ``df()`` and ``arrow()`` are snapshots of these. ``statement`` is as it was written, and ``params`` is what its
+    ``:name`` and ``{{name}}`` were given, by name.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Live:
         self.key_columns = key_columns
         self.key_places = key_places
         self.sources = sources
+        self.params: Mapping[str, object] = {}
         self._push = push
         self._on_stop = on_stop
         self._started_s = time.monotonic()

@@ -24,7 +24,7 @@ from streamnb.functions.registry import default_registry
 from streamnb.plan.composed import extensions
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.sql import ast
-from streamnb.sql.parser import StatementText, parse_statement, split_statements
+from streamnb.sql.parser import StatementText, parse_statement, placeholders, split_statements
 from streamnb.sql.printer import format_statement
 from streamnb.statements.checks import assert_schema, assert_topic
 from streamnb.statements.connect import open_pipeline
@@ -115,13 +115,17 @@ class Workspace:
         """List the stored statements that cannot be executed for now, and why."""
         return [f"{w.entry.text}: {w.problem}" for w in self._pipeline.waiting.values()]
 
-    def __call__(self, text: str) -> Result | None:
-        """Run statements and return the last one's result."""
-        results = self.execute(text)
+    def __call__(self, text: str, params: Mapping[str, object] | None = None) -> Result | None:
+        """Run statements as ``execute`` does and return the last one's result."""
+        results = self.execute(text, params)
         return results[-1] if results else None
 
-    def execute(self, text: str | StatementText) -> list[Result]:
+    def execute(self, text: str | StatementText, params: Mapping[str, object] | None = None) -> list[Result]:
         """Run statements one by one, in order: a script, or one statement that ``split_statements`` gave.
+
+        ``params`` are what ``:name`` (a value) and ``{{name}}`` (a name) stand for; they become literals and names of
+        the parsed statement, never text. Values: numbers, text, bool, None, bytes, dates, times, and lists and dicts.
+        A statement that is kept, such as CREATE … AS SELECT, is kept with the literals in it.
 
         Raises: StreamnbError for the first statement that is refused; those before it stay executed.
         """
@@ -130,22 +134,22 @@ class Workspace:
             if self._restorer.is_due:
                 self._pipeline.engine.call(self._restorer.retry)
             statements = [text] if isinstance(text, StatementText) else split_statements(text)
-            return [self._execute_one(statement) for statement in statements if statement.text.strip()]
+            return [self._execute_one(statement, params) for statement in statements if statement.text.strip()]
 
-    def _execute_one(self, text: StatementText) -> Result:
+    def _execute_one(self, text: StatementText, params: Mapping[str, object] | None) -> Result:
         span: Span | None = None
         try:
             try:
                 variables = self._pipeline.session.variables
-                statement = parse_statement(text, variables, strict=not self._beyond_ksqldb)
+                statement = parse_statement(text, variables, params, strict=not self._beyond_ksqldb)
             except ParseFailedError as rejected:
-                return self._history(text, rejected)
+                return self._history(text, params, rejected)
             if self._reads_metrics(statement):
-                return self._select(text)
+                return self._select(text, params)
             if isinstance(statement, ast.Select) and statement.query.emit is None and self._beyond_ksqldb:
-                return self._pull(statement.query, text)
+                return self._pull(statement.query, text, params)
             span = statement.at if statement.at != ast.NO_SPAN else statement.span
-            return self._dispatch(statement, text.text.strip())
+            return self._dispatch(statement, text.text.strip(), params)
         except KsqlFunctionError as error:
             refused = KsqlStatementError(error.message, summary=error.summary, hint=error.hint, span=error.span)
             raise refused.at(text.script or text.text, span) from error
@@ -166,9 +170,10 @@ class Workspace:
         name = statement.query.source.name
         return name.upper() == METRICS and self._beyond_ksqldb and self._pipeline.catalog.get(name) is None
 
-    def sql(self, text: str) -> Rows:
+    def sql(self, text: str, params: Mapping[str, object] | None = None) -> Rows:
         """Run one SELECT of DuckDB's over history: any topic (as ``topic."name"``), stream, table or processing log.
 
+        ``params`` are what ``:name`` and ``{{name}}`` stand for, as in ``execute``.
         ``execute`` does so too, for what the stream SQL rejects; here nothing is taken for a pull or push query.
         Raises: StreamnbError when the SELECT is wrong or not allowed.
         """
@@ -178,51 +183,51 @@ class Workspace:
             try:
                 if len(statements) != 1:
                     raise ParseFailedError(f"Expected exactly one SELECT statement; found {len(statements)}")
-                return self._select(statements[0])
+                return self._select(statements[0], params)
             except StreamnbError as error:
                 raise error.at(text) from error.__cause__
 
-    def _history(self, text: StatementText, rejected: ParseFailedError) -> Rows:
+    def _history(self, text: StatementText, params: Mapping[str, object] | None, rejected: ParseFailedError) -> Rows:
         """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says.
 
         If neither can read it, the error counts of the one that got further.
         """
         from streamnb.statements.history import reads_history
 
-        if not self._beyond_ksqldb or not reads_history(text.text):
+        if not self._beyond_ksqldb or not reads_history(text.text, params):
             raise rejected
         try:
-            return self._select(text)
+            return self._select(text, params)
         except ParseFailedError as error:
             further = error.span is not None and rejected.span is not None and error.span.start > rejected.span.start
             raise error if further else rejected from None
 
-    def _pull(self, query: ast.Query, text: StatementText) -> Rows:
+    def _pull(self, query: ast.Query, text: StatementText, params: Mapping[str, object] | None) -> Rows:
         """Answer a SELECT without EMIT: as ksqlDB's pull query if it is one, else over history.
 
         If neither does, the error is that of the pull query, unless it only refuses a clause that history has.
         """
         from streamnb.statements.history import reads_history
 
-        if extensions(query) and reads_history(text.text):
-            return self._select(text)
+        if extensions(query) and reads_history(text.text, params):
+            return self._select(text, params)
         try:
             return pull(self._pipeline, query, text.text.strip())
         except (KsqlStatementError, KsqlFunctionError) as refused:
-            if is_restricted(self._pipeline) or not reads_history(text.text):
+            if is_restricted(self._pipeline) or not reads_history(text.text, params):
                 raise
             try:
-                return self._select(text)
+                return self._select(text, params)
             except ParseFailedError:
                 raise refused from None
             except StreamnbError as error:
                 raise error if refused_clauses(query) else refused from None
 
-    def _select(self, text: StatementText) -> Rows:
+    def _select(self, text: StatementText, params: Mapping[str, object] | None) -> Rows:
         from streamnb.statements.history import select_history  # sqlglot takes a while to import
 
         try:
-            return select_history(self._pipeline, text.text)
+            return select_history(self._pipeline, text.text, params)
         except StreamnbError as error:
             if error.span is not None and text.script:
                 error.span = Span(error.span.start + text.start, error.span.end + text.start)
@@ -232,7 +237,7 @@ class Workspace:
         if self._closed:
             raise KsqlError("the workspace is closed", hint="connect again.")
 
-    def _dispatch(self, statement: ast.Statement, text: str) -> Result:
+    def _dispatch(self, statement: ast.Statement, text: str, params: Mapping[str, object] | None) -> Result:
         pipeline = self._pipeline
         if isinstance(statement, _STORED):
             return pipeline.engine.call(lambda: self._execute_stored(statement, text))
@@ -241,6 +246,7 @@ class Workspace:
         if isinstance(statement, ast.Select):
             if statement.query.emit is not None:
                 live = push(pipeline, statement.query, text, self._forget)
+                live.params = {name: (params or {})[name] for name in placeholders(text)}
                 self._lives[live.name] = live
                 if live.feed.done:
                     self._forget(live)
@@ -255,7 +261,7 @@ class Workspace:
         if isinstance(statement, ast.PrintTopic):
             return print_topic(pipeline, statement, text)
         if isinstance(statement, ast.RunScript):
-            return run_script(statement, text, self._scripts, self.execute)
+            return run_script(statement, text, self._scripts, lambda script: self.execute(script, params))
         if isinstance(statement, ast.AssertTopic):
             return Message(text, assert_topic(pipeline, statement))
         if isinstance(statement, ast.AssertSchema):
@@ -278,13 +284,14 @@ class Workspace:
         """Execute a statement that changes the pipeline for good, and store it, in one transaction."""
         pipeline = self._pipeline
         pipeline.outside.check()
+        kept = format_statement(statement) if placeholders(text) else text
         properties = dict(pipeline.session.properties)
         before = pipeline.snapshot()
         number = pipeline.engine.checkpoint.number("statement")
         try:
             with pipeline.store.transaction():
-                answer, query_id = self._apply(statement, text, properties)
-                self._store(statement, text, properties, query_id, before)
+                answer, query_id = self._apply(statement, kept, properties)
+                self._store(statement, kept, properties, query_id, before)
         except StoreBrokenError:
             pipeline.engine.recover()
             if pipeline.engine.checkpoint.number("statement") == number:

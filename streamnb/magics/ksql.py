@@ -152,7 +152,7 @@ def _parse(options: str) -> argparse.Namespace:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magics, their completion and the display of results."""
-    magics = KsqlMagics(shell, NotebookSession())
+    magics = KsqlMagics(shell, NotebookSession(shell.user_ns))
     shell.register_magics(magics)
     shell.events.register("pre_run_cell", magics.cell_starts)
     shell.Completer.custom_matchers.append(magics.complete)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from lark.lexer import Token
 
+from streamnb.sql.bindings import BoundToken
+from streamnb.sql.print_expressions import format_expression
 from streamnb.sql.tokens import RESERVED
 
 __all__ = ["Refusal", "advise", "known_elsewhere"]
@@ -178,7 +180,26 @@ def _reserved(at: Refusal) -> str | None:
     return None
 
 
+def _values(at: Refusal) -> str | None:
+    token = at.token
+    if not isinstance(token, BoundToken):
+        return None
+    written = at.text[token.start_pos : token.end_pos]
+    if token.expression is None:
+        return f"{written} stands for a name; for a value write :{written.strip('{} ')}"
+    if at.word(-1) == "IN":
+        return f"IN takes a list, and {written} is none: write IN ({written})"
+    if "NAME" in at.accepted:
+        return f"{written} stands for a value; for a name write {{{{{written[1:]}}}}}"
+    if "INTEGER_VALUE" in at.accepted:
+        return f"a whole number is expected, and {written} is {format_expression(token.expression)}"
+    if "TEXT" in at.accepted:
+        return f"a text is expected, and {written} is {format_expression(token.expression)}"
+    return f"{written} stands for a value, and none is expected here"
+
+
 _RULES: tuple[Callable[[Refusal], str | None], ...] = (
+    _values,
     _quotes,
     _durations,
     _rows,

@@ -15,6 +15,7 @@ from streamnb import schema
 from streamnb.errors import ParseFailedError, Span
 from streamnb.schema import Array, Field, Map, SqlType, Struct
 from streamnb.sql import ast
+from streamnb.sql.bindings import BoundToken
 
 __all__ = ["BuildError", "ExpressionBuilder"]
 
@@ -43,6 +44,16 @@ _UNIT_FUNCTIONS = frozenset(("DATEADD", "DATESUB", "TIMEADD", "TIMESUB", "TIMEST
 _UNITS = frozenset(("DAYS", "HOURS", "MINUTES", "SECONDS", "MILLISECONDS"))
 # In 2018 the bounds were functions.
 _WINDOW_BOUNDS = frozenset(("WINDOWSTART", "WINDOWEND"))
+
+
+_LITERALS = (
+    ast.NullLiteral,
+    ast.BooleanLiteral,
+    ast.IntegerLiteral,
+    ast.LongLiteral,
+    ast.DecimalLiteral,
+    ast.DoubleLiteral,
+)
 
 
 class BuildError(ParseFailedError):
@@ -116,6 +127,16 @@ class ExpressionBuilder(Transformer_NonRecursive[Any, Any]):
 
     def in_list(self, meta: Meta, operand: ast.Expression, negated: Token | None, *items: ast.Expression) -> ast.InList:
         return ast.InList(operand, items, negated is not None, span=span_of(meta))
+
+    def in_bound(self, meta: Meta, operand: ast.Expression, negated: Token | None, token: BoundToken) -> ast.InList:
+        if not isinstance(token.expression, ast.ArrayConstructor):
+            raise BuildError(
+                f"IN takes a list, and {token} is none",
+                summary=f"IN takes a list, and {token} is none",
+                hint=f"write IN ({token}), or bind a list",
+                span=token_span(token),
+            )
+        return ast.InList(operand, token.expression.items, negated is not None, span=span_of(meta))
 
     def like(
         self, meta: Meta, operand: ast.Expression, negated: Token | None, pattern: ast.Expression, escape: Token | None
@@ -224,6 +245,17 @@ class ExpressionBuilder(Transformer_NonRecursive[Any, Any]):
 
     def text(self, meta: Meta, token: Token) -> ast.StringLiteral:
         return _text(token)
+
+    def bound(self, meta: Meta, token: BoundToken) -> ast.Expression:
+        assert token.expression is not None
+        return token.expression
+
+    def bound_literal(self, meta: Meta, token: BoundToken) -> ast.Expression:
+        literal = self.bound(meta, token)
+        if not isinstance(literal, _LITERALS):
+            problem = f"a number, text, TRUE, FALSE or NULL is expected here, and {token} is none of these"
+            raise BuildError(problem, summary=problem, hint="bind str(...) of it", span=token_span(token))
+        return literal
 
     def null(self, meta: Meta) -> ast.NullLiteral:
         return ast.NullLiteral(span=span_of(meta))

@@ -12,6 +12,7 @@ from lark.lexer import Lexer, Token
 from lark.parsers.lalr_analysis import Shift
 from lark.parsers.lalr_parser_state import ParseConf, ParserState
 
+from streamnb.sql.bindings import BOUND_VALUE
 from streamnb.sql.tokens import RESERVED, next_kinds
 
 __all__ = ["END", "Grammar", "grammar"]
@@ -92,9 +93,13 @@ class Grammar:
         return self.accepted_by(interactive.parser_state)
 
     def accepted_by(self, state: Any) -> set[str]:
-        """List the terminals that a parser state accepts, through all reductions; END among them."""
+        """List the terminals that a parser state accepts, through all reductions; END among them.
+
+        BOUND_VALUE is none of them: it stands for a literal, whose terminals are listed.
+        """
         conf, stack = state.parse_conf, state.state_stack
-        return {kind for kind in conf.states[stack[-1]] if _is_terminal(kind) and shift(conf, stack, kind) is not None}
+        kinds = (kind for kind in conf.states[stack[-1]] if _is_terminal(kind) and kind != BOUND_VALUE)
+        return {kind for kind in kinds if shift(conf, stack, kind) is not None}
 
     def shown(self, kind: str) -> str:
         """Return what a terminal looks like in a statement: a keyword, an operator, or the terminal's name."""

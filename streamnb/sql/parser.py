@@ -21,7 +21,7 @@ from streamnb.sql.build_expressions import BuildError
 from streamnb.sql.build_statements import StatementBuilder
 from streamnb.sql.diagnosis import describe_syntax_error, line_column
 from streamnb.sql.lalr import END, grammar
-from streamnb.sql.tokens import StatementText, check_characters, split_statements, tokenize
+from streamnb.sql.tokens import StatementText, check_characters, placeholders, split_statements, tokenize
 
 __all__ = [
     "StatementText",
@@ -32,6 +32,7 @@ __all__ = [
     "parse_script",
     "parse_statement",
     "parse_type",
+    "placeholders",
     "split_statements",
 ]
 
@@ -41,15 +42,17 @@ _BUILDER = StatementBuilder()
 def parse_statement(
     text: str | StatementText,
     variables: Mapping[str, str] | None = None,
+    parameters: Mapping[str, object] | None = None,
     *,
     strict: bool = False,
     test_tool: bool = False,
 ) -> ast.Statement:
     """Parse one statement; a ``;`` at its end is allowed.
 
-    ``variables`` replace ``${name}``, one token for one token. ``strict`` leaves out what ksqlDB's server does not
-    know: RUN SCRIPT, DISTINCT, UNION, ORDER BY and a SELECT in FROM. ``test_tool`` adds the statements of ksqlDB's test
-    tool: ASSERT VALUES, ASSERT NULL VALUES, ASSERT STREAM and ASSERT TABLE.
+    ``variables`` replace ``${name}``, one token for one token. ``parameters`` are the values that ``:name`` stands for,
+    as literals, and the names that ``{{name}}`` stands for. ``strict`` leaves out what ksqlDB's server does not know:
+    RUN SCRIPT, DISTINCT, UNION, ORDER BY and a SELECT in FROM. ``test_tool`` adds the statements of ksqlDB's test tool:
+    ASSERT VALUES, ASSERT NULL VALUES, ASSERT STREAM and ASSERT TABLE.
 
     Raises: ParseFailedError.
     """
@@ -58,7 +61,8 @@ def parse_statement(
     script = text.script or text.text
     start = text.start if text.script else 0
     rule = "test_statement" if test_tool else "statement" if strict else "session_statement"
-    statement: ast.Statement = _parse(script, rule, variables, start, start + len(text.text), strict=strict)
+    end = start + len(text.text)
+    statement: ast.Statement = _parse(script, rule, variables, parameters, start, end, strict=strict)
     return statement
 
 
@@ -149,6 +153,7 @@ def _parse(
     text: str,
     rule: str,
     variables: Mapping[str, str] | None = None,
+    parameters: Mapping[str, object] | None = None,
     start: int = 0,
     end: int | None = None,
     *,
@@ -158,7 +163,7 @@ def _parse(
     check_characters(text)
     rules = grammar()
     end = len(text) if end is None else end
-    tokens: list[Token] = list(tokenize(text, start, end, rules.operators, variables))
+    tokens: list[Token] = list(tokenize(text, start, end, rules.operators, variables, parameters))
     if strict:
         _forget_extensions(tokens)
     try:

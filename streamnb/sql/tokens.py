@@ -5,7 +5,7 @@ parser: the word is a keyword if the parser can go on with that keyword (and the
 Only the words of ``RESERVED`` are never names without quotes.
 
 Variables, ``${name}``, are replaced here, one token for one token, so that a value can't change what a statement
-does: inside text and names, or as a whole literal or name.
+does: inside text and names, or as a whole literal or name. So are the program's values, ``:name`` and ``{{name}}``.
 """
 
 from __future__ import annotations
@@ -18,8 +18,18 @@ from difflib import get_close_matches
 from lark.lexer import Token
 
 from streamnb.errors import ParseFailedError, Span
+from streamnb.sql.bindings import BoundToken, bound_name, bound_value
 
-__all__ = ["RESERVED", "StatementText", "check_characters", "is_plain_name", "split_statements", "tokenize"]
+__all__ = [
+    "RESERVED",
+    "StatementText",
+    "bound_tokens",
+    "check_characters",
+    "is_plain_name",
+    "placeholders",
+    "split_statements",
+    "tokenize",
+]
 
 _RESERVED_WORDS = """
 AND AS BETWEEN BY CASE CAST CREATE CROSS DISTINCT DROP ELSE END EXISTS FALSE FROM FULL GROUP HAVING IN INNER INSERT
@@ -36,10 +46,13 @@ _TOKEN = re.compile(
     |(?P<TEXT>'(?:[^']|'')*')
     |(?P<BACKQUOTED>`(?:[^`]|``)*`)
     |(?P<QUOTED>"(?:[^"]|"")*")
+    |(?<![\w'"`\]):]):(?P<VALUE>[^\W\d]\w*)
+    |\{\{\s*(?P<NAME>[^\W\d]\w*)\s*\}\}
     |(?P<OPERATOR>->|=>|:=|<>|!=|<=|>=|\|\||/(?!\*)|[-+*%=<>()\[\],.;])
     """,
     re.VERBOSE | re.DOTALL,
 )
+_BOUND = {"VALUE": bound_value, "NAME": bound_name}  # by the group of _TOKEN that has the name
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_@]*\Z")
 _NUMBER_VALUE = re.compile(r"(-?)(\d+\.?\d*(?:[eE][+-]?\d+)?)\Z")
@@ -104,13 +117,47 @@ def split_statements(text: str) -> list[StatementText]:
     return found
 
 
+def placeholders(text: str) -> tuple[str, ...]:
+    """List the names of the program's values that a script asks for, by ``:name`` or ``{{name}}``, each once.
+
+    Those in texts, quoted names and comments are none.
+    """
+    return tuple(dict.fromkeys(match[str(match.lastgroup)] for match in _placeholders(text)))
+
+
+def bound_tokens(text: str, parameters: Mapping[str, object] | None) -> Iterator[BoundToken]:
+    """Yield the tokens of ``:name`` and ``{{name}}`` in a text of any dialect. Raises: ParseFailedError."""
+    return (_bound(match, parameters, text) for match in _placeholders(text))
+
+
+def _placeholders(text: str) -> Iterator[re.Match[str]]:
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is not None and match.lastgroup in _BOUND:
+            yield match
+        position = match.end() if match is not None else position + 1
+
+
+def _bound(match: re.Match[str], parameters: Mapping[str, object] | None, text: str) -> BoundToken:
+    kind = str(match.lastgroup)
+    return _BOUND[kind](match[kind], parameters, text, Span(*match.span()))
+
+
 def tokenize(
-    text: str, start: int, end: int, operators: Mapping[str, str], variables: Mapping[str, str] | None
+    text: str,
+    start: int,
+    end: int,
+    operators: Mapping[str, str],
+    variables: Mapping[str, str] | None = None,
+    parameters: Mapping[str, object] | None = None,
 ) -> Iterator[Token]:
     """Cut ``text[start:end]`` into tokens; positions count from the start of ``text``.
 
+    ``variables`` replace ``${name}``, ``parameters`` are the values of ``:name`` and the names of ``{{name}}``.
+
     Types: WORD (a plain word, keyword or name), QUOTED_NAME and TEXT (with the quotes removed), INTEGER_VALUE,
-    DECIMAL_VALUE, FLOATING_VALUE, and the names that ``operators`` gives to the punctuation.
+    DECIMAL_VALUE, FLOATING_VALUE, BOUND_VALUE, and the names that ``operators`` gives to the punctuation.
 
     Raises: ParseFailedError at the first character that begins no token.
     """
@@ -130,6 +177,8 @@ def tokenize(
             yield _token("WORD", value, match.start(), position)
         elif kind in ("NUMBER", "TAIL"):
             yield _number(match)
+        elif kind in _BOUND:
+            yield _bound(match, parameters, text)
         else:
             yield from _substituted(value, str(kind), text, Span(match.start(), position), variables, operators)
 
@@ -231,9 +280,11 @@ def _unknown_character(text: str, position: int) -> ParseFailedError:
         summary, hint = "a name in back quotes is not closed", "a back quote inside a name is written twice"
     elif text.startswith("::", position):
         hint = "a conversion is written CAST(value AS type)"
+    elif character in ":{":
+        hint = "a value of the program is written :name, a name that it holds {{name}}"
     elif character == "$":
         hint = "a variable is written ${name}; DEFINE name = 'value' defines it"
-    elif character in "\\{}[]:!&|^~?#":
+    elif character in "\\}[]!&|^~?#":
         hint = "no sign of the language; texts stand in single quotes, names with other characters in back quotes"
     elif text.startswith("/*", position):
         summary, hint = "a comment is not closed", "end it with */"

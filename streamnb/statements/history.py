@@ -62,7 +62,7 @@ _FAILED = re.compile(r"KsqlFunctionError: (?P<what>function (?P<name>\w+): .*)")
 _RESULT = ident("temp", f"{prefix}result")
 
 
-def reads_history(text: str) -> bool:
+def reads_history(text: str, params: Mapping[str, object] | None = None) -> bool:
     """Tell whether a text that our grammar rejects is a SELECT of DuckDB's.
 
     When sqlglot rejects it too, it is DuckDB's if it has come to a clause that only DuckDB has.
@@ -72,7 +72,7 @@ def reads_history(text: str) -> bool:
     if _BAD_LIMIT.search(text) is not None and _DUCKDB_ONLY.search(text) is None:
         return False  # it is about a pull query's LIMIT
     try:
-        parse_history(text, lambda table, _: table.name)
+        parse_history(text, lambda table, _: table.name, params=params)
     except KsqlStatementError as error:
         return error.span is None or _DUCKDB_ONLY.search(text, 0, error.span.start) is not None
     return True
@@ -138,13 +138,13 @@ class _Sources:
         return list(dict.fromkeys(names))
 
 
-def select_history(pipeline: Pipeline, text: str) -> Rows:
-    """Run a SELECT of DuckDB's over what the pipeline holds.
+def select_history(pipeline: Pipeline, text: str, params: Mapping[str, object] | None = None) -> Rows:
+    """Run a SELECT of DuckDB's over what the pipeline holds. ``params``: see ``parse_history``.
 
     Spans of errors count from the start of ``text``. Raises: KsqlStatementError for what it may not or cannot do.
     """
     sources = _Sources(pipeline)
-    query = parse_history(text, sources.resolve, pipeline.registry.own_names())
+    query = parse_history(text, sources.resolve, pipeline.registry.own_names(), params)
     calls = place_calls(query.tree, pipeline.registry)
     store = pipeline.engine.call(pipeline.store.cursor)
     try:

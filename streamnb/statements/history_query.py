@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,6 +19,7 @@ from sqlglot.errors import ErrorLevel, ParseError, TokenError, UnsupportedError
 from streamnb.catalog import closest
 from streamnb.duck import Sql, lit, sql
 from streamnb.errors import KsqlFunctionError, KsqlStatementError, ParseFailedError, Span
+from streamnb.statements.history_bindings import bind
 from streamnb.statements.history_functions import ROW_SOURCES, SCALARS
 from streamnb.store import Store
 
@@ -85,19 +86,24 @@ class HistoryQuery:
 
 
 def parse_history(
-    text: str, resolve: Callable[[exp.Table, Span | None], str], own: Collection[str] = ()
+    text: str,
+    resolve: Callable[[exp.Table, Span | None], str],
+    own: Collection[str] = (),
+    params: Mapping[str, object] | None = None,
 ) -> HistoryQuery:
     """Parse one SELECT of DuckDB's. ``resolve`` names the relation that stands for a table, or raises.
 
-    ``own`` are the user's functions, in upper case, which hide others of the same names. Unquoted names are folded to
-    upper case, as in the stream SQL. Raises: KsqlStatementError and its kin.
+    ``own`` are the user's functions, in upper case, which hide others of the same names. ``params`` are what ``:name``
+    (a value) and ``{{name}}`` (a name) stand for. Unquoted names are folded to upper case, as in the stream SQL.
+    Raises: KsqlStatementError and its kin.
     """
     if OPENS.match(text) is None:
         raise _no_select(text)
     if "\x00" in text:
         raise ParseFailedError("A SELECT over history cannot hold a NUL character", summary="a NUL character is in it")
+    bound = bind(text, params)
     try:
-        statements = [s for s in _parse(text, own) if s is not None]
+        statements = [s for s in _parse(bound.text, own) if s is not None]
     except ParseError as error:
         raise _syntax_error(error, text) from None
     except TokenError:
@@ -111,6 +117,7 @@ def parse_history(
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise _no_select(text)
     tree = statements[0]
+    bound.put_into(tree)
     for identifier in tree.find_all(exp.Identifier):
         if not identifier.quoted:
             identifier.set("this", identifier.name.upper())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -91,7 +91,9 @@ class Entry:
 class NotebookSession:
     """One open pipeline and everything the notebook does with it."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Mapping[str, object] | None = None) -> None:
+        """Begin without a pipeline. ``names`` are the notebook's variables, which ``:name`` and ``{{name}}`` take."""
+        self._names: Mapping[str, object] = {} if names is None else names
         self._workspace: Workspace | None = None
         self._jobs: dict[str, Job] = {}
         self._history: list[Entry] = []
@@ -175,7 +177,7 @@ class NotebookSession:
         padded = f"{blank}{statement}"
         began = dt.datetime.now()
         try:
-            (result,) = workspace.execute(padded)
+            (result,) = workspace.execute(padded, self._names)
         except StreamnbError as error:
             self._history.append(Entry(began, "error", mask_secrets(statement)))
             if error.text == padded:

@@ -221,3 +221,24 @@ def test_wrong_signature_fails_the_cell_with_a_caret_and_no_traceback(notebook: 
         "    |       ^^^^^^",
         "hint: did you mean VARCHAR?",
     ]
+
+
+def test_statement_takes_variables_of_the_notebook_as_values_and_names(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("most = 3\nwhere = 'ratings'\nchannels = ['ios', \"it's\"]")
+    notebook.run("%%ksql -o rows\nSELECT ID FROM {{where}} WHERE STARS < :most AND CHANNEL IN :channels;")
+    assert notebook.value("rows").rows == [(2,)]
+    notebook.run("%ksql -o rows SELECT ID FROM RATINGS WHERE STARS > :most;")
+    assert notebook.value("rows").rows == [(1,)]
+
+
+def test_unknown_variable_is_pointed_at(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("most = 3")
+    assert not notebook.run("%%ksql\nSELECT ID FROM RATINGS\nWHERE STARS < :mst;")
+    assert notebook.printed.splitlines() == [
+        "error: there is no value for :mst",
+        "  3 | WHERE STARS < :mst;",
+        "    |               ^^^^",
+        "hint: did you mean :most?",
+    ]
