@@ -60,7 +60,10 @@ _FIXED = {
 }
 """Keys of Kafka's connector that are understood and change nothing here, with the values that are right."""
 
-_KEYS = ("connector.class", "quickstart", "kafka.topic", "max.interval", "iterations", "random.seed", "partitions")
+_KEYS = (
+    *("connector.class", "quickstart", "kafka.topic", "max.interval", "backlog", "iterations", "random.seed"),
+    "partitions",
+)
 
 _Number = TypeVar("_Number", int, float)
 
@@ -70,7 +73,8 @@ class DatagenConfig:
     """What a datagen connector was asked for.
 
     ``interval_ms_max`` bounds the time between two records, which is drawn evenly from 0 up to it; None means 500,
-    and at once for the first rows of a table. ``iterations`` is the number of records, None without end.
+    and at once for the first rows of a table. ``backlog`` counts the records that are all due when the connector
+    starts. ``iterations`` is the number of records, None without end.
     """
 
     topic: str
@@ -79,10 +83,11 @@ class DatagenConfig:
     iterations: int | None = None
     seed: int = 0
     partitions: int = 1
+    backlog: int = 0
 
     @classmethod
     def parse(cls, properties: Mapping[str, str]) -> DatagenConfig:
-        """Read the connector's properties; keys are those of the well-known Kafka connector, and ``partitions``.
+        """Read the connector's properties: those of the well-known Kafka connector, ``backlog`` and ``partitions``.
 
         Raises: KsqlStatementError for an unknown key or data set, a missing key, or a value that is out of range.
         """
@@ -108,6 +113,7 @@ class DatagenConfig:
             iterations=iterations,
             seed=_number(given, "random.seed", int, 0) or 0,
             partitions=_number(given, "partitions", int, 1, least=1) or 1,
+            backlog=_number(given, "backlog", int, 0, least=0) or 0,
         )
 
 
@@ -269,4 +275,5 @@ class Datagen:
         intervals_us = np.floor(share * interval_ms * 1000).astype(np.int64)
         if self.config.interval_ms_max is None and quickstart.table_rows is not None:
             intervals_us[index < quickstart.table_rows] = 0
+        intervals_us[index < self.config.backlog] = 0
         return _Block(number, records, intervals_us)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import json
 from collections import Counter
@@ -17,6 +18,7 @@ from streamnb.connectors.quickstarts import QUICKSTARTS
 from streamnb.errors import KsqlStatementError
 
 START_MS = 1_700_000_000_000
+DAY_MS = 86_400_000
 
 
 def make(quickstart: str = "ratings", emitted: int = 0, **properties: str) -> Datagen:
@@ -165,7 +167,24 @@ def test_access_points_have_the_devices_of_the_talk_over_several_days() -> None:
     assert {"Unifi AP - Attic", "Unifi AP - Study"} == {record["AP_NAME"] for record in records}
     assert {"Fire 01 (Red)", "Robin's iPhone", "Study light"} <= {record["USER_DEVICE_NAME"] for record in records}
     assert {"Espressi", "AmazonTe", "Apple", "SlimDevi", "NestLabs"} == {record["DEVICE_TYPE"] for record in records}
-    assert len({record["EXTRACT_TS"] // 86_400_000 for record in records}) == 5
+    times = [record["EXTRACT_TS"] for record in records]
+    assert times == sorted(times)
+    assert len({time // DAY_MS for time in times}) == 5
+
+
+def test_access_points_walk_through_the_days_of_the_talk() -> None:
+    days = Counter(
+        r["EXTRACT_TS"] // DAY_MS for r in values(make("access_points", backlog="10900").next(START_MS, 10_900))
+    )
+    first, last = (dt.datetime.fromtimestamp(day * DAY_MS / 1000, dt.UTC).date() for day in (min(days), max(days)))
+    assert (first, last, len(days)) == (dt.date(2018, 3, 4), dt.date(2018, 3, 25), 22)
+    assert sorted(days.values())[:: len(days) - 1] == [310, 705]
+
+
+def test_backlog_is_there_at_once_and_the_rest_comes_at_the_pace_asked_for() -> None:
+    datagen = make(backlog="5000", iterations="6000", max_interval="100")
+    assert datagen.next(START_MS).num_rows == 5000
+    assert 0 < datagen.next(START_MS + 10_000).num_rows < 400
 
 
 def test_records_come_at_the_pace_asked_for_and_carry_the_time_they_were_due() -> None:
