@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from streamnb.errors import StreamnbError
     from streamnb.functions.user import drop_function, udaf, udf, udtf
     from streamnb.results import Live, Message, Rows
+    from streamnb.widgets.dashboard import dashboard
+    from streamnb.widgets.param import param
     from streamnb.workspace import Workspace, connect
 
 __version__ = "0.1.0"
@@ -19,7 +21,9 @@ __all__ = [
     "Workspace",
     "__version__",
     "connect",
+    "dashboard",
     "drop_function",
+    "param",
     "udaf",
     "udf",
     "udtf",
@@ -32,7 +36,9 @@ _HOMES = {
     "StreamnbError": "streamnb.errors",
     "Workspace": "streamnb.workspace",
     "connect": "streamnb.workspace",
+    "dashboard": "streamnb.widgets.dashboard",
     "drop_function": "streamnb.functions.user",
+    "param": "streamnb.widgets.param",
     "udaf": "streamnb.functions.user",
     "udf": "streamnb.functions.user",
     "udtf": "streamnb.functions.user",

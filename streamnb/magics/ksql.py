@@ -17,6 +17,7 @@ from IPython.core.magic_arguments import argument, magic_arguments, parse_argstr
 
 from streamnb.magics.completion import matcher
 from streamnb.results import Live, Message, Result, Rows
+from streamnb.widgets.dashboard import Dashboard
 from streamnb.widgets.encoding import CHART_KINDS, ChartOptions
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.session import CellOptions, NotebookSession
@@ -160,8 +161,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     for kind in (Live, Message, Rows):
         if formatter is not None:
             formatter.for_type(kind, magics.session.show)
-    if formatter is not None:
-        formatter.for_type(LiveView, magics.session.show_view)
+    for view in (LiveView, Dashboard):
+        if formatter is not None:
+            formatter.for_type(view, magics.session.show_view)
     atexit.register(magics.session.close)
 
 

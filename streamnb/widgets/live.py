@@ -1,26 +1,33 @@
-"""A live view in a cell: status bar, live table or chart, and the still picture beside them."""
+"""A live view in a cell or in a frame: status, live table or chart, and the still picture beside them."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Protocol
 
 import ipywidgets
 
+from streamnb.errors import StreamnbError
 from streamnb.widgets.controls import ENDED, StatusBar, close_tree, state_name
 from streamnb.widgets.delivery import answer_while_busy
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery, Sender, default_sender
 from streamnb.widgets.output import WIDGET_MIME, publish, replace
+from streamnb.widgets.renewal import Renewal
 from streamnb.widgets.rows import Layout, layout_of, visible
 from streamnb.widgets.snapshot import STATIC_ROWS_MAX, of_shown
 from streamnb.widgets.transport import FrameWidget
 
-__all__ = ["LiveView"]
+__all__ = ["LiveView", "Status"]
 
 _STATUS_S = 0.5
-_PICTURE_FIRST_S = 1.0
-_PICTURE_GROWTH = 3.0
-_PICTURE_MAX_S = 600.0
+
+
+class Status(Protocol):
+    """What shows the state of a view's query."""
+
+    def show(self, state: str, total: int, now_s: float, error: str | None = None) -> None:
+        """Draw the state, the number of changes so far, and an error; nothing is sent while they stay the same."""
+        ...
 
 
 class LiveView:
@@ -47,23 +54,57 @@ class LiveView:
         self._version = -1
         self._snapshot: FeedSnapshot | None = None
         self._status_s = float("-inf")
-        self._picture_due_s: float | None = None
-        self._picture_gap_s = _PICTURE_FIRST_S
-        self._picture_version = -1
+        self._renewal = Renewal()
         self._stopped = False
         self._settled = threading.Event()
         self._closed = threading.Event()
-        self._bar = StatusBar(name, self._noun, self.stop)
+        bar = StatusBar(name, self._noun, self.stop)
+        self._status: Status = bar
         self._body = body
-        self.widget = ipywidgets.VBox([self._bar.box, self._body], layout=ipywidgets.Layout(width="100%"))
+        self.widget = ipywidgets.VBox([bar.box, self._body], layout=ipywidgets.Layout(width="100%"))
         answer_while_busy(self.widget)
-        self._display_id = f"streamnb-{self.widget.model_id}"
+        self._display_id: str | None = f"streamnb-{self.widget.model_id}"
+        self._following = False
 
     def show(self) -> None:
         """Put the view into the running cell and begin to follow the query."""
+        if self._display_id is None:
+            raise StreamnbError("the view is part of a dashboard", hint="make another one with q.table() or q.chart()")
         self._snapshot = self.query.feed.snapshot()
-        self._bar.show(state_name(self.query), self._snapshot.total, 0.0)
         publish(self._bundle(), self._display_id)
+        self.follow()
+
+    def embed(self, status: Status) -> FrameWidget:
+        """Hand the body over to a frame, which shows the state itself; the frame calls ``follow`` when it is shown.
+
+        Raises: StreamnbError when the view is on a page or in a frame already, or closed.
+        """
+        if self._following or self._display_id is None or self._closed.is_set():
+            raise StreamnbError(
+                f"the view {self.name or 'of the query'} is on show elsewhere, or closed",
+                hint="make another one for the dashboard with q.table() or q.chart()",
+            )
+        self.widget.children = tuple(child for child in self.widget.children if child is not self._body)
+        close_tree(self.widget)
+        self.widget = self._body
+        self._status, self._display_id = status, None
+        return self._body
+
+    @property
+    def body(self) -> FrameWidget:
+        """What draws the rows."""
+        return self._body
+
+    @property
+    def noun(self) -> str:
+        """What the query's total counts: change or record."""
+        return self._noun
+
+    def follow(self) -> None:
+        """Begin to follow the query."""
+        self._following = True
+        self._snapshot = self.query.feed.snapshot()
+        self._status.show(state_name(self.query), self._snapshot.total, 0.0)
         self._sender.add(self)
 
     def _ipython_display_(self) -> None:
@@ -91,7 +132,8 @@ class LiveView:
         self._settled.set()
         self._sender.remove(self)
         self._snapshot = self.query.feed.snapshot()
-        replace(self._picture(), self._display_id)
+        if self._display_id is not None:
+            replace(self.picture(), self._display_id)
         close_tree(self.widget)
 
     def tick(self, now_s: float) -> bool:
@@ -122,23 +164,18 @@ class LiveView:
             return
         self._status_s = now_s
         shown = "DONE" if self._snapshot.done and state not in ENDED else state
-        self._bar.show(shown, self._snapshot.total, now_s, self._snapshot.error)
+        self._status.show(shown, self._snapshot.total, now_s, self._snapshot.error)
 
     def _renew_picture(self, now_s: float, last: bool) -> None:
-        if self._picture_due_s is None:
-            self._picture_due_s = now_s + self._picture_gap_s
-        if self._picture_version == self._version or (now_s < self._picture_due_s and not last):
-            return
-        self._picture_gap_s = min(self._picture_gap_s * _PICTURE_GROWTH, _PICTURE_MAX_S)
-        self._picture_due_s = now_s + self._picture_gap_s
-        self._picture_version = self._version
-        replace(self._bundle(), self._display_id)
+        if self._display_id is not None and self._renewal.due(now_s, self._version, last):
+            replace(self._bundle(), self._display_id)
 
     def _bundle(self) -> dict[str, Any]:
         reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {WIDGET_MIME: reference, **self._picture()}
+        return {WIDGET_MIME: reference, **self.picture()}
 
-    def _picture(self) -> dict[str, Any]:
+    def picture(self) -> dict[str, Any]:
+        """Draw the rows as they are now without JavaScript: ``text/html`` and ``text/plain``."""
         if self._snapshot is None:
             return {"text/plain": f"live view of {self.name or 'a query'}"}
         shown = visible(self._layout, self._snapshot, STATIC_ROWS_MAX)

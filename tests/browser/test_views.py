@@ -116,7 +116,7 @@ def test_renewed_picture_keeps_one_live_view(lab: Lab, notebook_page: NotebookPa
     notebook_page.page.wait_for_selector(".snb-table tbody tr")
     notebook_page.page.wait_for_function("() => /row/.test(document.querySelector('.snb-note')?.textContent)")
     notebook_page.page.evaluate("() => { document.querySelector('.snb-table').dataset.first = 'yes'; }")
-    notebook_page.kernel("view._picture_due_s = chart._picture_due_s = 0.0")
+    notebook_page.kernel("view._renewal.due_s = chart._renewal.due_s = 0.0")
     wait_for_change(notebook_page, CELL_TEXTS)
     wait_for_change(notebook_page, "() => document.querySelector('.snb-note').textContent")
     screenshot(notebook_page, "renewed")

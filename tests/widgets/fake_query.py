@@ -45,6 +45,12 @@ class FakeFeed:
                 self.relay(before.rows, self._now.rows, seen - before.total)
             self._condition.notify_all()
 
+    def fail(self, error: str) -> None:
+        """End with an error; the rows stay."""
+        with self._condition:
+            self._now = FakeSnapshot(self._now.version + 1, self._now.rows, self._now.total, True, error)
+            self._condition.notify_all()
+
     def append(self, *rows: Row) -> None:
         """Add rows at the end."""
         self.put([*self._now.rows, *rows], self._now.total + len(rows))
