@@ -12,6 +12,7 @@ import pyarrow as pa
 from streamnb.engine.feed import Feed
 from streamnb.engine.push import PushQuery
 from streamnb.engine.relation import Relation
+from streamnb.errors import KsqlError
 from streamnb.plan.diagram import Diagram
 from streamnb.schema import Decimal, Primitive, SqlType
 from streamnb.serde.arrow import arrow_type
@@ -85,7 +86,8 @@ class Live:
 
     ``sources`` are the names of the streams and tables it reads. ``feed`` has its newest rows, a bounded number;
     ``df()`` and ``arrow()`` are snapshots of these. ``statement`` is as it was written, and ``params`` is what its
-    ``:name`` and ``{{name}}`` were given, by name.
+    ``:name`` and ``{{name}}`` were given, by name. ``problem`` says why it could not be planned again when one of these
+    changed; it then goes on as it was.
     """
 
     def __init__(
@@ -107,6 +109,8 @@ class Live:
         self.key_places = key_places
         self.sources = sources
         self.params: Mapping[str, object] = {}
+        self.problem: str | None = None
+        self._plan_again: Callable[[], Live] | None = None
         self._push = push
         self._on_stop = on_stop
         self._started_s = time.monotonic()
@@ -178,6 +182,25 @@ class Live:
         """End the query."""
         self._push.stop()
         self._on_stop(self)
+
+    def replan(self) -> None:
+        """Plan the statement again with what its parameters hold now, and go on with that; views of it stay.
+
+        Raises: StreamnbError when it is refused now, or has other columns; the query then goes on as it was.
+        """
+        if self._plan_again is None:
+            return
+        anew = self._plan_again()
+        if [name for name, _ in anew.columns] != [name for name, _ in self.columns]:
+            anew.stop()
+            raise KsqlError("the result has other columns now", hint="run the cell again for a view of them")
+        ended, self._push = self._push, anew._push
+        self.name, self.columns, self._started_s = anew.name, anew.columns, anew._started_s
+        ended.stop()
+
+    def replan_by(self, plan_again: Callable[[], Live]) -> None:
+        """Set how the query is planned again: the function starts it with the parameters of now."""
+        self._plan_again = plan_again
 
     def stats(self) -> dict[str, float]:
         """Count what the query has done: records in, rows out, rows a second since the start."""

@@ -247,6 +247,7 @@ class Workspace:
             if statement.query.emit is not None:
                 live = push(pipeline, statement.query, text, self._forget)
                 live.params = {name: (params or {})[name] for name in placeholders(text)}
+                live.replan_by(lambda: self._start_again(live))
                 self._lives[live.name] = live
                 if live.feed.done:
                     self._forget(live)
@@ -267,6 +268,15 @@ class Workspace:
         if isinstance(statement, ast.AssertSchema):
             return Message(text, assert_schema(statement))
         return Message(text, change_session(pipeline.session, statement))
+
+    def _start_again(self, live: Live) -> Live:
+        """Start what a live query states with what its parameters hold now; the query that takes it over is ours."""
+        anew = self.execute(live.statement, live.params)[-1]
+        assert isinstance(anew, Live)
+        with self._lock:
+            if anew.name in self._lives:
+                self._lives[anew.name] = live
+        return anew
 
     def _insert(self, statement: ast.InsertValues) -> str:
         self._pipeline.outside.check()

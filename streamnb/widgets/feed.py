@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from streamnb.engine.relation import Relation
@@ -58,7 +58,11 @@ class Feed(Protocol):
 
 
 class LiveQuery(Protocol):
-    """What a view needs to know of a running push query."""
+    """What a view needs to know of a running push query.
+
+    ``params`` are values that others may change: the query is then planned again, and its ``feed`` is another one.
+    ``problem`` says why that could not be done.
+    """
 
     @property
     def columns(self) -> Sequence[tuple[str, SqlType]]: ...
@@ -71,6 +75,10 @@ class LiveQuery(Protocol):
     @property
     def feed(self) -> Feed: ...
     def relation(self) -> Relation: ...
+    @property
+    def params(self) -> Mapping[str, object]: ...
+    @property
+    def problem(self) -> str | None: ...
     def stop(self) -> Any: ...
 
 

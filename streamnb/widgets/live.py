@@ -10,7 +10,7 @@ import ipywidgets
 from streamnb.errors import StreamnbError
 from streamnb.widgets.controls import ENDED, StatusBar, close_tree, state_name
 from streamnb.widgets.delivery import answer_while_busy
-from streamnb.widgets.feed import FeedSnapshot, LiveQuery, Sender, default_sender
+from streamnb.widgets.feed import Feed, FeedSnapshot, LiveQuery, Sender, default_sender
 from streamnb.widgets.output import WIDGET_MIME, publish, replace
 from streamnb.widgets.renewal import Renewal
 from streamnb.widgets.rows import Layout, layout_of, visible
@@ -20,6 +20,7 @@ from streamnb.widgets.transport import FrameWidget
 __all__ = ["LiveView", "Status"]
 
 _STATUS_S = 0.5
+_HOLD_S = 1.0  # how long the rows of an earlier plan stay while the new one has none
 
 
 class Status(Protocol):
@@ -51,6 +52,8 @@ class LiveView:
         self._layout: Layout = layout_of(query)
         self._noun = "change" if query.is_table else "record"
         self._sender = sender or default_sender()
+        self._feed = query.feed
+        self._held_s: float | None = None
         self._version = -1
         self._snapshot: FeedSnapshot | None = None
         self._status_s = float("-inf")
@@ -137,11 +140,12 @@ class LiveView:
         close_tree(self.widget)
 
     def tick(self, now_s: float) -> bool:
-        """Send what is due; False once the query has ended and its last frame is out."""
+        """Send what is due; False once the query has ended for good and its last frame is out."""
         if self._closed.is_set():
             return False
-        feed = self.query.feed
-        state = self._state()
+        feed, state = self.query.feed, self._state()
+        if self._holds(feed, state in ENDED, now_s):
+            return True
         ended = state in ENDED
         newer = feed.wait(self._version, 0)
         if newer and (ended or self._body.due(now_s)):
@@ -156,15 +160,27 @@ class LiveView:
             self._renew_picture(now_s, last)
             if last:
                 self._settled.set()
-            return not last
+            return not last or bool(self.query.params)
         return True
+
+    def _holds(self, feed: Feed, ended: bool, now_s: float) -> bool:
+        """Tell whether the query has been planned again and has no rows yet, so that those on show may stay."""
+        if feed is not self._feed:
+            self._feed, self._version, self._held_s = feed, -1, now_s
+            self._stopped = False
+        if self._held_s is None:
+            return False
+        if not ended and now_s - self._held_s < _HOLD_S and feed.snapshot().total == 0:
+            return True
+        self._held_s = None
+        return False
 
     def _renew_status(self, state: str, now_s: float, last: bool) -> None:
         if self._snapshot is None or (now_s - self._status_s < _STATUS_S and not last):
             return
         self._status_s = now_s
         shown = "DONE" if self._snapshot.done and state not in ENDED else state
-        self._status.show(shown, self._snapshot.total, now_s, self._snapshot.error)
+        self._status.show(shown, self._snapshot.total, now_s, self._snapshot.error or self.query.problem)
 
     def _renew_picture(self, now_s: float, last: bool) -> None:
         if self._display_id is not None and self._renewal.due(now_s, self._version, last):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from streamnb.widgets.feed import LiveQuery
 from streamnb.widgets.graph import LiveGraph
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
+from streamnb.widgets.replan import watch
 from streamnb.widgets.snapshot import of_rows
 from streamnb.widgets.still import GRID_ROWS_MIN, Still, StillTable
 from streamnb.workspace import Workspace, connect
@@ -66,9 +67,11 @@ class Job:
     live: Live
     owner: str
     view: LiveView | None
+    unwatch: Callable[[], None]
 
     def end(self, *, close: bool) -> None:
         """Stop the query; its view stays on the page with its last rows unless it is closed."""
+        self.unwatch()
         if self.view is None:
             self.live.stop()
             return
@@ -229,8 +232,10 @@ class NotebookSession:
             del self._jobs[job.name]
             if job.live is not live:
                 job.end(close=True)
-            elif job.view is not None:
-                job.view.close()
+            else:
+                job.unwatch()
+                if job.view is not None:
+                    job.view.close()
         view = None
         try:
             if options.show:
@@ -239,7 +244,7 @@ class NotebookSession:
         except StreamnbError:
             live.stop()
             raise
-        self._jobs[name] = Job(name, live, self._owner, view)
+        self._jobs[name] = Job(name, live, self._owner, view, watch(live))
         if options.wait:
             live.wait()
             if view is not None:

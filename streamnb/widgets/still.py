@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +44,8 @@ class Still:
         self.key_columns = rows.key_columns
         self.is_table = rows.key_columns > 0
         self.state = "DONE"
+        self.params: Mapping[str, object] = {}
+        self.problem: str | None = None
         self.feed = self
         self._rows = rows.rows
         self._relation: Relation | None = None

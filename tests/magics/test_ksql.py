@@ -38,6 +38,12 @@ class Notebook:
     def value(self, name: str) -> Any:
         return self.shell.user_ns[name]
 
+    def lives(self) -> list[Live]:
+        """List the push queries of the pipeline that go on."""
+        magics: Any = self.shell.magics_manager.registry["KsqlMagics"]
+        found: list[Live] = magics.session.workspace.lives()
+        return found
+
 
 @pytest.fixture
 def notebook() -> Iterator[Notebook]:
@@ -242,3 +248,54 @@ def test_unknown_variable_is_pointed_at(notebook: Notebook) -> None:
         "    |               ^^^^",
         "hint: did you mean :most?",
     ]
+
+
+def wait_for(query: Live, rows: int) -> list[Any]:
+    """Wait until a query shows so many rows, and return their first column."""
+    version = -1
+    while len(query.feed.snapshot().rows) < rows:
+        assert query.feed.wait(version, timeout=20)
+        version = query.feed.snapshot().version
+    return [row[0] for row in query.feed.snapshot().rows]
+
+
+def test_live_query_is_planned_again_when_its_parameter_changes(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("import streamnb as nb\nstars = nb.param('stars', 3, min=1, max=5)")
+    assert notebook.run("%%ksql -o q\nSELECT CHANNEL FROM RATINGS WHERE STARS > :stars EMIT CHANGES;")
+    q = notebook.value("q")
+    assert wait_for(q, 1) == ["web"]
+    notebook.value("stars").value = 5
+    notebook.run("%ksql INSERT INTO RATINGS VALUES (3, 'gate', 7);")
+    assert (wait_for(q, 1), q.state) == (["gate"], "RUNNING")
+    assert [live.name for live in notebook.lives()] == [q.name]
+
+
+def test_stopped_query_stays_stopped_when_its_parameter_changes(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("import ipywidgets\nstars = ipywidgets.IntSlider(3)")
+    notebook.run("%%ksql -o q\nSELECT CHANNEL FROM RATINGS WHERE STARS > :stars EMIT CHANGES;")
+    notebook.value("q").stop()
+    notebook.value("stars").value = 1
+    assert (notebook.value("q").state, notebook.lives()) == ("STOPPED", [])
+
+
+def test_value_that_cannot_be_bound_leaves_the_query_as_it_was(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("import streamnb as nb\nleast = nb.param('least', [3, 'many'])")
+    notebook.run("%%ksql -o q\nSELECT CHANNEL FROM RATINGS WHERE STARS > :least EMIT CHANGES;")
+    q = notebook.value("q")
+    notebook.value("least").value = "many"
+    assert (wait_for(q, 1), q.state) == (["web"], "RUNNING")
+    assert q.problem is not None and q.problem.startswith("error: ")
+    notebook.value("least").value = 3
+    assert q.problem is None
+
+
+def test_persistent_query_keeps_the_value_it_was_created_with(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    notebook.run("import streamnb as nb\nstars = nb.param('stars', 3)")
+    notebook.run("%ksql CREATE STREAM GOOD AS SELECT * FROM RATINGS WHERE STARS > :stars;")
+    notebook.value("stars").value = 0
+    notebook.run("%%ksql -o q --no-display\nSELECT CHANNEL FROM GOOD EMIT CHANGES;")
+    assert wait_for(notebook.value("q"), 1) == ["web"]

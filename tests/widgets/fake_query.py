@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from streamnb.engine.relation import Relation
 from streamnb.schema import SqlType
 from streamnb.serde.arrow import value_array
+from streamnb.widgets.feed import Sender, View
 
 Row = tuple[Any, ...]
 
@@ -72,6 +73,8 @@ class FakeQuery:
     is_table: bool = False
     state: str = "RUNNING"
     feed: FakeFeed = field(default_factory=FakeFeed)
+    params: Mapping[str, object] = field(default_factory=dict)
+    problem: str | None = None
 
     _relation: Relation | None = None
 
@@ -113,3 +116,20 @@ class FakeQuery:
 
     def stop(self) -> None:
         self.state = "STOPPED"
+
+
+class StillSender(Sender):
+    """Serves its views when the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.views: list[View] = []
+
+    def add(self, view: View) -> None:
+        self.views.append(view)
+
+    def remove(self, view: View) -> None:
+        self.views = [v for v in self.views if v is not view]
+
+    def run(self, now_s: float) -> None:
+        self.views = [view for view in self.views if view.tick(now_s)]

@@ -11,31 +11,14 @@ from streamnb.schema import BIGINT, STRING
 from streamnb.widgets import dashboard as module
 from streamnb.widgets import views
 from streamnb.widgets.dashboard import Dashboard, dashboard
-from streamnb.widgets.feed import Sender, View
+from streamnb.widgets.feed import Sender
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import WIDGET_MIME
 from streamnb.widgets.panel import compact
 from streamnb.widgets.param import param
-from tests.widgets.fake_query import FakeQuery
+from tests.widgets.fake_query import FakeQuery, StillSender
 
 HOSTILE = "<img src=x onerror=alert(1)>"
-
-
-class StillSender(Sender):
-    """Serves its views when the test says so."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.views: list[View] = []
-
-    def add(self, view: View) -> None:
-        self.views.append(view)
-
-    def remove(self, view: View) -> None:
-        self.views = [v for v in self.views if v is not view]
-
-    def run(self, now_s: float) -> None:
-        self.views = [view for view in self.views if view.tick(now_s)]
 
 
 @pytest.fixture
