@@ -92,5 +92,11 @@ def test_every_make_target_of_the_contributing_page_exists() -> None:
     assert named <= targets
 
 
+def test_every_notebook_goes_into_the_wheel() -> None:
+    included = project()["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    notebooks = {f"notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert notebooks == {source for source in included if source.endswith(".ipynb")}
+
+
 def test_every_name_of_a_package_exists() -> None:
     assert [name for name in streamnb.__all__ if not hasattr(streamnb, name)] == []

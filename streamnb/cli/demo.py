@@ -110,12 +110,13 @@ def open_notebook(console: Console, url: str | None) -> int:
 
 
 def _notebook() -> Path:
-    """Find the tutorial: in the source tree, or as a copy in the current folder of the one in the package."""
+    """Find the tutorial: in the source tree, or as a copy in the current folder, with the other notebooks."""
     package = Path(str(files("streamnb")))
     in_tree = package.parent / "notebooks" / NOTEBOOK
     if in_tree.is_file():
         return in_tree
-    copy = Path.cwd() / NOTEBOOK
-    if not copy.exists():
-        shutil.copyfile(package / "notebooks" / NOTEBOOK, copy)
-    return copy
+    for source in sorted((package / "notebooks").glob("*.ipynb")):
+        copy = Path.cwd() / source.name
+        if not copy.exists():
+            shutil.copyfile(source, copy)
+    return Path.cwd() / NOTEBOOK

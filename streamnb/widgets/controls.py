@@ -35,7 +35,9 @@ class Meter:
         self._points: deque[tuple[float, int]] = deque()
 
     def rate(self, now_s: float, total: int) -> float:
-        """Note the total so far and return the rate."""
+        """Note the total so far and return the rate; a total that falls is the start of another count."""
+        if self._points and total < self._points[-1][1]:
+            self._points.clear()
         self._points.append((now_s, total))
         while len(self._points) > 2 and now_s - self._points[1][0] >= _SPAN_S:
             self._points.popleft()

@@ -13,6 +13,7 @@ import traitlets
 
 from streamnb.errors import StreamnbError
 from streamnb.widgets.controls import ENDED, close_tree
+from streamnb.widgets.delivery import answer_while_busy
 from streamnb.widgets.feed import Sender, default_sender
 from streamnb.widgets.grid import Grid, LayoutSpec, arrange
 from streamnb.widgets.live import LiveView
@@ -32,7 +33,7 @@ class Searchable(Protocol):
     """A view's body that can show only the rows which hold a text."""
 
     def search(self, text: str) -> None:
-        """Show the rows in which every word of a text occurs, whatever its case; all of them for an empty text."""
+        """Show the rows in which a text occurs, whatever its case; all of them for an empty one. From any thread."""
         ...
 
 
@@ -71,11 +72,13 @@ class Dashboard:
         self._searched = [p.view.body for p in self._panels.values() if isinstance(p, ViewPanel)]
         self._searched = [body for body in self._searched if isinstance(body, Searchable)]
         self.bar = DashboardBar(key=uuid.uuid4().hex, title=title, searchable=bool(self._searched))
+        self.bar.add_class("snb-dash-top")
         self.bar.observe(lambda change: self._search(change["new"]), names="search")
         self._head = ipywidgets.HBox([self.bar, *(p.widget for p in params)])
         self._head.add_class("snb-dash-head")
         self.widget = ipywidgets.VBox([self._head, self._cards()])
         self.widget.add_class("snb-dash")
+        answer_while_busy(self.widget)
         self._display_id = f"streamnb-{self.widget.model_id}"
 
     def _cards(self) -> ipywidgets.Widget:

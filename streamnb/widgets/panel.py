@@ -85,7 +85,10 @@ class ViewPanel(Panel):
     def __init__(self, view: LiveView) -> None:
         self.view = view
         self.head = PanelHead(view.name, view.noun)
-        super().__init__(view.name, [self.head, view.embed(self.head)], "view")
+        self.head.add_class("snb-card-top")
+        body = view.embed(self.head)
+        body.add_class("snb-card-body")
+        super().__init__(view.name, [self.head, body], "view")
 
     @property
     def state(self) -> str:

@@ -1,4 +1,4 @@
-"""Fixtures of the browser tests: one JupyterLab for all, a fresh page for each."""
+"""Fixtures of the browser tests: one JupyterLab and one Voilà for all, a fresh page for each."""
 
 from __future__ import annotations
 
@@ -11,19 +11,37 @@ import pytest
 from tests.browser import jupyter
 
 
-@pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Lab]:
-    """Run JupyterLab; without it, or without Chromium, skip here and fail in CI."""
-    lacking = jupyter.missing()
+def require(program: str) -> None:
+    """Without a program, or without Chromium, skip here and fail in CI."""
+    lacking = jupyter.missing(program)
     if lacking is not None:
         if os.environ.get("CI"):
             pytest.fail(f"browser tests cannot run: {lacking}")
         pytest.skip(lacking)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Lab]:
+    """Run JupyterLab."""
+    require("jupyter-lab")
     folder = tmp_path_factory.mktemp("lab")
     news = {"fetchNews": "false", "checkForUpdates": False}
     jupyter.write_settings(folder, {"@jupyterlab/apputils-extension:notification": news})
     jupyter.link_extension(folder)
+    jupyter.copy_shared(folder)
     server = jupyter.Lab(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Voila]:
+    """Run Voilà."""
+    require("voila")
+    folder = tmp_path_factory.mktemp("voila")
+    jupyter.copy_shared(folder)
+    server = jupyter.Voila(folder)
     server.start()
     yield server
     server.stop()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60
@@ -41,17 +41,20 @@ def chromium_path() -> str | None:
     return next((path for name in names if (path := shutil.which(name))), None)
 
 
-def missing() -> str | None:
+def missing(program: str = "jupyter-lab") -> str | None:
     """Say what a browser test lacks on this machine; None when all is there."""
     if chromium_path() is None:
         return "no Chromium on this machine"
-    if not (Path(sys.executable).parent / "jupyter-lab").exists():
-        return "JupyterLab is not installed"
+    if not (Path(sys.executable).parent / program).exists():
+        return f"{program} is not installed"
     return None
 
 
-class Lab:
-    """A running JupyterLab whose files and settings live in a folder of their own."""
+class Server:
+    """A running Jupyter application whose files and settings live in a folder of their own."""
+
+    program = ""
+    ready = "api"  # a path that answers when the server works
 
     def __init__(self, folder: Path) -> None:
         self.notebooks = folder / "notebooks"
@@ -63,35 +66,30 @@ class Lab:
             self._port: int = probe.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
+    def _options(self) -> list[str]:
+        return []
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         environment = dict(os.environ)
         for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
             environment[name] = str(self._folder / name.lower())
         environment["PYTHONPATH"] = str(ROOT)
-        log = (self._folder / "lab.log").open("wb")
+        log = (self._folder / "server.log").open("wb")
         with log:
             self._process = subprocess.Popen(
-                [
-                    *(str(Path(sys.executable).parent / "jupyter-lab"), "--allow-root", "--no-browser"),
-                    *("--ip=127.0.0.1", f"--port={self._port}", "--ServerApp.port_retries=0"),
-                    *(f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={self.notebooks}"),
-                    *(
-                        "--LabApp.expose_app_in_browser=True",
-                        "--LabApp.news_url=",
-                        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-                    ),
-                ],
+                [str(Path(sys.executable).parent / self.program), "--no-browser", *self._options()],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         deadline_s = time.monotonic() + READY_S
         while True:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address('api')}", timeout=5):
+            with contextlib.suppress(OSError), urllib.request.urlopen(self.address(self.ready), timeout=5):
                 return
             if self._process.poll() is not None or time.monotonic() > deadline_s:
-                raise AssertionError("JupyterLab did not start:\n" + (self._folder / "lab.log").read_text()[-3000:])
+                text = (self._folder / "server.log").read_text()
+                raise AssertionError(f"{self.program} did not start:\n{text[-3000:]}")
             select_s = 0.2
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(select_s)
@@ -120,18 +118,48 @@ class Lab:
         return name
 
 
+class Lab(Server):
+    """A running JupyterLab."""
+
+    program = "jupyter-lab"
+
+    def _options(self) -> list[str]:
+        return [
+            *("--allow-root", "--ip=127.0.0.1", f"--port={self._port}", "--ServerApp.port_retries=0"),
+            *(f"--IdentityProvider.token={self._token}", f"--ServerApp.root_dir={self.notebooks}"),
+            *("--LabApp.expose_app_in_browser=True", "--LabApp.news_url="),
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ]
+
+
+class Voila(Server):
+    """A running Voilà, which serves notebooks as pages."""
+
+    program = "voila"
+    ready = ""
+
+    def _options(self) -> list[str]:
+        return ["--Voila.ip=127.0.0.1", f"--port={self._port}", f"--token={self._token}", str(self.notebooks)]
+
+
 class NotebookPage:
     """A notebook that is open in the browser."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.console_errors: list[str] = []
+        self.foreign: list[str] = []  # requests that left this machine
         page.on("console", self._console)
+        page.on("request", self._request)
         page.on("pageerror", lambda error: self.console_errors.append(f"page error: {error}"))
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.console_errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "about:")):
+            self.foreign.append(request.url)
 
     def open(self, lab: Lab, name: str) -> None:
         """Open a notebook and wait until its kernel can run cells."""
@@ -229,8 +257,7 @@ def write_settings(folder: Path, settings: dict[str, dict[str, Any]]) -> None:
         (place / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
 
 
-def link_extension(folder: Path) -> None:
-    """Have JupyterLab load the prebuilt extension of this tree, not the one that an installation has copied."""
-    place = folder / "jupyter_data_dir" / "labextensions"
-    place.mkdir(parents=True)
-    (place / "streamnb").symlink_to(ROOT / "streamnb" / "labextension", target_is_directory=True)
+def copy_shared(folder: Path) -> None:
+    """Have Jupyter load the prebuilt extension and the page of this tree, not those of an installation."""
+    for place, source in (("labextensions", "labextension"), ("voila/templates", "voila")):
+        shutil.copytree(ROOT / "streamnb" / source, folder / "jupyter_data_dir" / place / "streamnb")

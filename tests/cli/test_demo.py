@@ -61,12 +61,13 @@ def test_demo_of_an_installed_package_copies_the_tutorial_once(
 ) -> None:
     package = tmp_path / "site-packages" / "streamnb"
     (package / "notebooks").mkdir(parents=True)
-    (package / "notebooks" / "01_ratings.ipynb").write_text("{}")
+    for name in ("01_ratings.ipynb", "02_access_points.ipynb"):
+        (package / "notebooks" / name).write_text("{}")
     monkeypatch.setattr(demo, "files", lambda name: package)
     monkeypatch.chdir(tmp_path)
     copy = tmp_path / "01_ratings.ipynb"
     assert main(["demo"]) == 0
-    assert copy.read_text() == "{}"
+    assert copy.read_text() == (tmp_path / "02_access_points.ipynb").read_text() == "{}"
     copy.write_text('{"mine": true}')
     assert main(["demo"]) == 0
     assert copy.read_text() == '{"mine": true}'

@@ -24,11 +24,14 @@ def test_extension_has_the_version_of_the_package() -> None:
     assert json.loads((EXTENSION / "package.json").read_text())["version"] == streamnb.__version__
 
 
-def test_wheel_puts_the_extension_where_jupyterlab_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wheel_puts_things_where_jupyterlab_and_voila_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HATCH_BUILD_NO_HOOKS", "true")  # the C code stays as it is
     (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
     names = zipfile.ZipFile(wheel).namelist()
     place = f"streamnb-{streamnb.__version__}.data/data/share/jupyter/labextensions/streamnb"
     assert {f"{place}/package.json", f"{place}/static/ksql.js", f"{place}/static/words.json"} <= set(names)
+    page = f"streamnb-{streamnb.__version__}.data/data/share/jupyter/voila/templates/streamnb"
+    assert {f"{page}/conf.json", f"{page}/index.html.j2"} <= set(names)
+    assert {"streamnb/notebooks/01_ratings.ipynb", "streamnb/notebooks/02_access_points.ipynb"} <= set(names)
     assert {"streamnb/sql/grammar.lark", "streamnb/widgets/static/table.js"} <= set(names)
-    assert not [name for name in names if name.startswith("streamnb/labextension")]
+    assert not [name for name in names if name.startswith(("streamnb/labextension", "streamnb/voila"))]

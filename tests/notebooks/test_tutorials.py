@@ -71,3 +71,17 @@ def test_ratings_notebook_runs_again_on_the_file_it_left(tmp_path: Path, monkeyp
     run("01_ratings.ipynb", url, tmp_path, monkeypatch)
     cells = run("01_ratings.ipynb", url, tmp_path, monkeypatch)
     assert "running again: " in cells[1].outputs[0]["data"]["text/plain"]
+
+
+@pytest.mark.slow
+def test_access_points_notebook_runs_and_keeps_a_picture_of_its_dashboard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = run("02_access_points.ipynb", "memory://", tmp_path, monkeypatch)
+    errors = [output for cell in cells for output in cell.outputs if output.output_type == "error"]
+    (output,) = cells[-1].outputs
+    kept = output["data"]
+    assert errors == []
+    assert "application/vnd.jupyter.widget-view+json" in kept
+    assert kept["text/plain"].startswith("Ubiquiti Access Point activity, via Apache Kafka and KSQL")
+    assert "Device Type connections per Day" in kept["text/plain"]

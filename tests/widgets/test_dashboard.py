@@ -14,7 +14,7 @@ from streamnb.widgets.dashboard import Dashboard, dashboard
 from streamnb.widgets.feed import Sender
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import WIDGET_MIME
-from streamnb.widgets.panel import compact
+from streamnb.widgets.panel import PanelHead, compact
 from streamnb.widgets.param import param
 from tests.widgets.fake_query import FakeQuery, StillSender
 
@@ -143,6 +143,13 @@ def test_item_that_cannot_be_shown_is_refused_before_a_view_is_taken(sender: Sti
     with pytest.raises(StreamnbError, match="cannot show int"):
         dashboard("", None, [view, 7])
     dashboard("", None, [view])
+
+
+def test_rate_begins_anew_when_the_query_is_planned_again(sender: StillSender) -> None:
+    head = PanelHead("", "record")
+    for now_s, total in enumerate((0, 100, 200, 30, 80)):
+        head.show("RUNNING", total, float(now_s))
+    assert head.rate == "50/s"
 
 
 @pytest.mark.parametrize(

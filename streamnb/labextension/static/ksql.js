@@ -127,6 +127,8 @@
   }
 
   async function extension() {
+    // Voilà loads extensions too, and has no editors: there is nothing to colour.
+    if (!scope["@jupyterlab/codemirror"] || !scope["@codemirror/view"]) return { __esModule: true, default: [] };
     const [codemirror, view, state, words] = await Promise.all([
       shared("@jupyterlab/codemirror"),
       shared("@codemirror/view"),

@@ -16,7 +16,7 @@ function searchBox(model) {
   const field = element("input", "snb-dash-search");
   field.type = "search";
   field.placeholder = "Search";
-  field.title = "Show the rows that hold all these words";
+  field.title = "Show the rows that this occurs in";
   field.setAttribute("aria-label", "Search the tables of the dashboard");
   field.spellcheck = false;
   field.autocomplete = "off";
