@@ -174,6 +174,12 @@ class Live:
 
         return views.chart(self, kind, **options)
 
+    def metric(self, title: str = "", **options: Any) -> LiveView:
+        """Return a tile with one number of the query; the options are those of ``streamnb.widgets.views.metric``."""
+        from streamnb.widgets import views
+
+        return views.metric(self, title, **options)
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the query has ended (by LIMIT, an error or ``stop``); False when the time is up."""
         return self.feed.wait_done(timeout)

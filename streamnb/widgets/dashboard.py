@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,7 +73,6 @@ class Dashboard:
         self._searched = [p.view.body for p in self._panels.values() if isinstance(p, ViewPanel)]
         self._searched = [body for body in self._searched if isinstance(body, Searchable)]
         self.bar = DashboardBar(key=uuid.uuid4().hex, title=title, searchable=bool(self._searched))
-        self.bar.add_class("snb-dash-top")
         self.bar.observe(lambda change: self._search(change["new"]), names="search")
         self._head = ipywidgets.HBox([self.bar, *(p.widget for p in params)])
         self._head.add_class("snb-dash-head")
@@ -160,7 +160,7 @@ class Dashboard:
                 continue
             picture = panel.picture()
             place = f"grid-area:{top}/{left}/{bottom}/{right};min-width:0;max-height:420px;overflow:auto"
-            cells.append(f'<div style="{place}">{picture.get("text/html", "")}</div>')
+            cells.append(f'<div style="{place}">{_as_html(picture)}</div>')
             texts.append(picture["text/plain"])
         columns = f"display:grid;grid-template-columns:repeat({self._grid.columns},minmax(0,1fr));gap:16px"
         title = f'<div style="font-size:18px;font-weight:600;margin-bottom:8px">{html.escape(self.title)}</div>'
@@ -172,6 +172,15 @@ class Dashboard:
     def _bundle(self) -> dict[str, Any]:
         reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
         return {WIDGET_MIME: reference, **self.picture()}
+
+
+def _as_html(picture: Mapping[str, str]) -> str:
+    """Return a picture's HTML; an SVG becomes an image that carries its data, in which no script runs."""
+    if "text/html" in picture or "image/svg+xml" not in picture:
+        return picture.get("text/html", html.escape(picture["text/plain"]))
+    data = base64.b64encode(picture["image/svg+xml"].encode()).decode("ascii")
+    title = html.escape(picture["text/plain"].partition("\n")[0])
+    return f'<img src="data:image/svg+xml;base64,{data}" style="width:100%" alt="{title}">'
 
 
 def dashboard(

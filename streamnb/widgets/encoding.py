@@ -13,7 +13,7 @@ from streamnb.schema import BIGINT, DATE, TIMESTAMP, SqlType
 from streamnb.widgets.cells import TIME_NAMES
 from streamnb.widgets.feed import LiveQuery
 
-__all__ = ["CHART_KINDS", "ChartOptions", "Encoding", "Span", "choose_encoding", "label_of", "span_ms"]
+__all__ = ["CHART_KINDS", "ChartOptions", "Encoding", "Span", "choose_encoding", "label_of", "position_of", "span_ms"]
 
 CHART_KINDS = ("auto", "line", "bar", "stacked", "area", "scatter", "metric", "heatmap", "hist")
 _TIME_SUFFIXES = ("TIME", "TIMESTAMP", "_TS", "_AT")
@@ -79,9 +79,9 @@ def choose_encoding(query: LiveQuery, options: ChartOptions) -> Encoding:
     if options.kind == "heatmap":
         return _heatmap(query, options, window_ms)
     columns, keys = list(query.columns), list(range(query.key_columns))
-    x = _named(columns, options.x) if options.x else _natural_x(columns, keys, query.is_table)
+    x = position_of(columns, options.x) if options.x else _natural_x(columns, keys, query.is_table)
     y = _number(columns, options.y, "the height of a chart") if options.y else _natural_y(columns, keys, x)
-    color = _named(columns, options.color) if options.color else None
+    color = position_of(columns, options.color) if options.color else None
     if options.kind == "metric":
         return _tiles(query, x if options.x else _time_of(columns), y, color)
     scale = _scale(columns, keys, x, query.is_table)
@@ -120,13 +120,13 @@ def _histogram(query: LiveQuery, options: ChartOptions, window_ms: int | None) -
     columns, keys = list(query.columns), list(range(query.key_columns))
     named = options.x or options.y
     y = _number(columns, named, "what a histogram counts") if named else _natural_y(columns, keys, None)
-    return Encoding("hist", "number", None, y, _named(columns, options.color) if options.color else None)
+    return Encoding("hist", "number", None, y, position_of(columns, options.color) if options.color else None)
 
 
 def _heatmap(query: LiveQuery, options: ChartOptions, window_ms: int | None) -> Encoding:
     columns, keys = list(query.columns), list(range(query.key_columns))
-    x = _named(columns, options.x) if options.x else _natural_x(columns, keys, query.is_table)
-    rows = _named(columns, options.y) if options.y else None
+    x = position_of(columns, options.x) if options.x else _natural_x(columns, keys, query.is_table)
+    rows = position_of(columns, options.y) if options.y else None
     value = _number(columns, options.color, "the colour of a cell") if options.color else None
     if value is None:
         value = _natural_y(columns, [i for i in keys if i != rows], x)
@@ -165,7 +165,8 @@ def _window_end(columns: Columns, x: int | None) -> int | None:
     return names.index("WINDOWEND") if windowed else None
 
 
-def _named(columns: Columns, wanted: str) -> int:
+def position_of(columns: Columns, wanted: str) -> int:
+    """Find a column by its name, in any case or quoted. Raises: StreamnbError naming the columns that there are."""
     names = [name for name, _ in columns]
     bare = wanted.strip("\"'`")  # as a shell or as SQL would have it quoted
     for candidate in (wanted, bare, bare.upper()):
@@ -180,7 +181,7 @@ def _named(columns: Columns, wanted: str) -> int:
 
 def _number(columns: Columns, wanted: str, role: str) -> int:
     """Find a column by its name. Raises: StreamnbError when it holds no numbers, saying what it was to be."""
-    position = _named(columns, wanted)
+    position = position_of(columns, wanted)
     name, type_ = columns[position]
     if not type_.is_numeric:
         raise StreamnbError(f"column {name} is {type_}, and {role} is a number", hint=_numbers_hint(columns))

@@ -53,8 +53,12 @@ class LinkedWidget(FrameWidget):
     def _draw(self, title: str) -> str:
         raise NotImplementedError
 
+    def _keeps(self) -> Keeps | None:
+        """Tell which rows are drawn: those that the other views' selections leave."""
+        return self._selection.criteria(self).keeps(self._query.columns)
+
     def _restrict(self) -> None:
         with self._frames_lock:
-            self._linked.restrict(self._selection.criteria(self).keeps(self._query.columns))
+            self._linked.restrict(self._keeps())
             if self._snapshot is not None:
                 self._send_frame(self._linked.advance(self._snapshot), None)

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamnb.schema import SqlType
-from streamnb.widgets.cells import instant_ms
+from streamnb.widgets.cells import cell_text, column_kind, instant_ms
 from streamnb.widgets.feed import LiveQuery
 
-__all__ = ["EVERYTHING", "Criteria", "Keeps", "Selection", "selection_of"]
+__all__ = ["EVERYTHING", "Criteria", "Keeps", "Selection", "all_of", "occurs", "selection_of"]
 
 Row = tuple[Any, ...]
 Keeps = Callable[[Row], bool]
@@ -62,6 +62,25 @@ class Criteria:
             return all(_within(row[position], start, end) for position, start, end in spans)
 
         return test
+
+
+def occurs(text: str, columns: Sequence[tuple[str, SqlType]]) -> Keeps | None:
+    """Return the test whether a text occurs in a row as it is shown, in any case; None for an empty text."""
+    wanted = text.strip().casefold()
+    kinds = [column_kind(name, type_) for name, type_ in columns]
+
+    def test(row: Row) -> bool:
+        return any(wanted in (cell_text(v, kind) or "").casefold() for v, kind in zip(row, kinds, strict=True))
+
+    return test if wanted else None
+
+
+def all_of(*tests: Keeps | None) -> Keeps | None:
+    """Return the test of those rows that pass all tests, of which None passes every row."""
+    given = [test for test in tests if test is not None]
+    if len(given) < 2:
+        return given[0] if given else None
+    return lambda row: all(test(row) for test in given)
 
 
 EVERYTHING = Criteria()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from streamnb.schema import STRING
 from streamnb.widgets.chart import LiveChart
 from streamnb.widgets.encoding import ChartOptions, Span
 from streamnb.widgets.feed import FRAME_S, LiveQuery, Sender
@@ -10,7 +14,7 @@ from streamnb.widgets.metric import MetricTiles
 from streamnb.widgets.table import LiveTable
 from streamnb.widgets.tiles import TILES_MAX
 
-__all__ = ["POINTS_MAX", "chart", "table"]
+__all__ = ["POINTS_MAX", "chart", "metric", "table"]
 
 POINTS_MAX = 5000
 
@@ -59,3 +63,26 @@ def chart(
         return LiveView(query, MetricTiles(query, options, limit or TILES_MAX, rate_max), name=name, sender=sender)
     body = LiveChart(query, options, limit or POINTS_MAX, rate_max)
     return LiveView(query, body, name=name, sender=sender)
+
+
+def metric(
+    query: LiveQuery,
+    title: str = "",
+    *,
+    value: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    rate: float | None = None,
+    sender: Sender | None = None,
+) -> LiveView:
+    """Make a tile with the newest number of one row of a query; it is not on the page yet.
+
+    ``value`` is the number's column, the first number if not said. ``where`` names columns and the values by which the
+    row is found; without it the title is the key of the row, or, of a result without a text for its key, a mere title.
+
+    Raises: StreamnbError for a column that is not there or holds no numbers.
+    """
+    name, type_ = query.columns[0]
+    by_title = where is None and bool(title) and query.key_columns > 0 and type_ == STRING
+    wanted = {name: title} if by_title else where
+    body = MetricTiles(query, ChartOptions("metric", y=value), TILES_MAX, rate or 1 / FRAME_S, wanted)
+    return LiveView(query, body, name="" if by_title else title, sender=sender)

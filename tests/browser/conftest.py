@@ -27,7 +27,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Lab]:
     folder = tmp_path_factory.mktemp("lab")
     news = {"fetchNews": "false", "checkForUpdates": False}
     jupyter.write_settings(folder, {"@jupyterlab/apputils-extension:notification": news})
-    jupyter.link_extension(folder)
     jupyter.copy_shared(folder)
     server = jupyter.Lab(folder)
     server.start()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
@@ -13,12 +14,13 @@ from streamnb.widgets import views
 from streamnb.widgets.dashboard import Dashboard, dashboard
 from streamnb.widgets.feed import Sender
 from streamnb.widgets.live import LiveView
+from streamnb.widgets.metric import MetricTiles
 from streamnb.widgets.output import WIDGET_MIME
 from streamnb.widgets.panel import PanelHead, compact
 from streamnb.widgets.param import param
 from tests.widgets.fake_query import FakeQuery, StillSender
 
-HOSTILE = "<img src=x onerror=alert(1)>"
+HOSTILE = "<img src=x onerror=a()>"
 
 
 @pytest.fixture
@@ -150,6 +152,66 @@ def test_rate_begins_anew_when_the_query_is_planned_again(sender: StillSender) -
     for now_s, total in enumerate((0, 100, 200, 30, 80)):
         head.show("RUNNING", total, float(now_s))
     assert head.rate == "50/s"
+
+
+def labels(view: LiveView) -> list[str]:
+    body = view.body
+    assert isinstance(body, MetricTiles)
+    return [tile.label for tile in body.frames.tiles]
+
+
+def test_metric_shows_the_row_whose_key_is_its_title(sender: StillSender) -> None:
+    view = views.metric(counts(), "Study light", value="n", sender=sender)
+    dashboard("", None, [view]).show()
+    sender.run(1.0)
+    assert (labels(view), view.name) == (["Study light"], "")
+
+
+def test_metric_finds_its_row_by_the_values_of_columns(sender: StillSender) -> None:
+    view = views.metric(counts(), "The hostile one", where={"device": HOSTILE, "n": 7}, sender=sender)
+    dashboard("", None, [view]).show()
+    sender.run(1.0)
+    assert (labels(view), view.name) == ([HOSTILE], "The hostile one")
+
+
+def test_metric_names_the_columns_when_one_is_unknown() -> None:
+    with pytest.raises(StreamnbError) as refused:
+        views.metric(counts(), "x", where={"devise": "x"})
+    assert refused.value.hint == "did you mean DEVICE? The result has DEVICE, N."
+
+
+def test_search_keeps_the_tiles_of_rows_that_hold_its_text(sender: StillSender) -> None:
+    view = views.chart(counts(), "metric", sender=sender)
+    board = dashboard("", None, [view])
+    board.show()
+    sender.run(1.0)
+    board.bar.search = " LIGHT"
+    assert labels(view) == ["Study light"]
+    board.bar.search = "7"
+    assert labels(view) == [HOSTILE]
+    board.bar.search = ""
+    assert labels(view) == [HOSTILE, "Study light"]
+
+
+def test_search_box_is_there_only_where_something_can_be_searched() -> None:
+    assert dashboard("", None, [views.chart(counts(), "metric")]).bar.searchable
+    assert not dashboard("", None, [views.chart(counts(), "bar")]).bar.searchable
+
+
+def test_still_picture_of_a_chart_is_an_image(sender: StillSender, page: list[dict[str, Any]]) -> None:
+    dashboard("", None, [views.chart(counts(), "bar", name="By device", sender=sender)]).show()
+    assert '<img src="data:image/svg+xml;base64,' in page[-1]["text/html"]
+    assert 'alt="By device' in page[-1]["text/html"]
+
+
+def test_head_tells_how_far_a_query_is_that_catches_up() -> None:
+    behind: list[Any] = [SimpleNamespace(left=7500, share=0.25)]
+    head = PanelHead("", "record", lambda: behind[0])
+    head.show("RUNNING", 2500, 0.0)
+    assert (head.rate, head.detail) == ("catching up, 25%", "running · 2,500 records · 0.0/s · 7,500 records behind")
+    behind[0] = None
+    head.show("RUNNING", 10_000, 1.0)
+    assert head.rate == "7.5k/s"
 
 
 @pytest.mark.parametrize(

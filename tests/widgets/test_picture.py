@@ -66,7 +66,7 @@ def test_chart_leaves_an_image_and_text_and_a_table_leaves_html() -> None:
         table(query, sender=Sender()),
     ):
         view._snapshot = query.feed.snapshot()
-        seen.append(sorted(view._picture()))
+        seen.append(sorted(view.picture()))
         view.close()
     assert seen == [["image/svg+xml", "text/plain"], ["image/svg+xml", "text/plain"], ["text/html", "text/plain"]]
 

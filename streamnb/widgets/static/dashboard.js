@@ -17,7 +17,7 @@ function searchBox(model) {
   field.type = "search";
   field.placeholder = "Search";
   field.title = "Show the rows that this occurs in";
-  field.setAttribute("aria-label", "Search the tables of the dashboard");
+  field.setAttribute("aria-label", "Search the dashboard");
   field.spellcheck = false;
   field.autocomplete = "off";
   field.value = model.get("search");
@@ -65,15 +65,17 @@ function render({ model, el }) {
   const title = element("div", "snb-dash-title");
   title.setAttribute("role", "heading");
   title.setAttribute("aria-level", "2");
-  const state = element("div", "snb-dash-state");
+  const text = document.createTextNode("");
+  const state = element("span", "snb-dash-state");
   state.setAttribute("role", "status");
+  title.append(text, state);
   const draw = () => {
-    title.textContent = model.get("title");
+    text.data = model.get("title");
     state.textContent = model.get("summary");
     state.dataset.state = model.get("state");
     state.hidden = !model.get("summary");
   };
-  el.append(title, state);
+  el.append(title);
   if (model.get("searchable")) el.append(searchBox(model));
   draw();
   const names = ["title", "summary", "state"];
