@@ -45,10 +45,11 @@ _NUMBER = re.compile(r"[+-]?(\d[\d_,]*)?(\.\d+)?([eE][+-]?\d+)?\Z")
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Texts for columns, by place, and a text that any column has to contain."""
+    """Texts for columns, by place, and two texts that any column has to contain: the reader's and the frame's."""
 
     columns: tuple[tuple[int, str], ...] = ()
     search: str = ""
+    outer: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ def compile_filter(columns: Sequence[tuple[str, SqlType]], wanted: RowFilter) ->
             raise KsqlError(f"there is no column {place}", hint=f"the table has {len(columns)} columns.")
         name, type_ = columns[place]
         parts.append(_column_condition(bind, name, type_, ident(f"c{place}"), text[:FILTER_CHARS_MAX]))
-    search = wanted.search.strip()[:FILTER_CHARS_MAX]
-    if search:
-        parts.append(_search_condition(bind, columns, search))
+    for search in (wanted.search, wanted.outer):
+        if search.strip():
+            parts.append(_search_condition(bind, columns, search.strip()[:FILTER_CHARS_MAX]))
     if not parts:
         return None
     return Condition(join(" AND ", [sql("({})", part) for part in parts]), tuple(bind.values))

@@ -62,6 +62,8 @@ class PageFrames:
 
     def __init__(self, relation: Relation, layout: Layout, limit: int | None) -> None:
         self.request = Request()
+        self.outer = ""
+        """A text that all rows on show have to contain, whatever the page asks for."""
         self._relation = relation
         self._layout = layout
         self._limit = limit
@@ -110,7 +112,7 @@ class PageFrames:
         """Complete what the page asks for by the order of a table and the bound on its rows."""
         asked = request.view
         sort = asked.sort or (() if asked.changes else self._order)
-        return replace(asked, sort=sort, rows_max=self._limit)
+        return replace(asked, sort=sort, filter=replace(asked.filter, outer=self.outer), rows_max=self._limit)
 
     def want(self, request: Request) -> None:
         """Show something else from the next frame on."""

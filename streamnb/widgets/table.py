@@ -59,6 +59,7 @@ class LiveTable(FrameWidget):
         self._full = False
         self._asked_now = False
         self._wanted = self._pages.request
+        self._outer = ""
         self._jobs: deque[Callable[[], None]] = deque(maxlen=_JOBS_MAX)
         self._ended = False
         self._thread: threading.Thread | None = None
@@ -81,6 +82,14 @@ class LiveTable(FrameWidget):
 
         def note() -> None:
             self._full = self._asked_now = True
+
+        self._poke(note)
+
+    def search(self, text: str) -> None:
+        """Show the rows that contain a text, of those that the page asks for; all of these for an empty text."""
+
+        def note() -> None:
+            self._outer, self._asked_now = text, True
 
         self._poke(note)
 
@@ -162,11 +171,12 @@ class LiveTable(FrameWidget):
                 full, self._full, self._asked_now = self._full, False, False
                 if self._wanted.number != self._pages.request.number:
                     self._pages.want(self._wanted)
-            relation = self._relation
+            relation, outer = self._relation, self._outer
         if job is not None:
             job()
             return
         self._pages.follow(relation)
+        self._pages.outer = outer
         with self._frames_lock:
             frame = self._pages.full() if full or not self._pacer.answered else self._pages.advance()
             self._send_frame(frame, time.monotonic())

@@ -40,6 +40,8 @@ class BigTable:
         self.key_columns = 1
         self.is_table = True
         self.state = "RUNNING"
+        self.params: dict[str, object] = {}
+        self.problem: str | None = None
         self.feed = Feed(is_table=True, rows_max=100)
         self.rows = rows
         self._changes = 0

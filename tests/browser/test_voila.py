@@ -85,12 +85,14 @@ def test_parameter_of_the_title_bar_plans_the_queries_again_and_the_views_stay(
     assert served.console_errors == []
 
 
-def test_search_box_keeps_the_tiles_that_hold_its_text(served: NotebookPage, voila: Voila) -> None:
+def test_search_box_keeps_the_tiles_and_rows_that_hold_its_text(served: NotebookPage, voila: Voila) -> None:
     open_dashboard(served, voila)
     search = served.page.get_by_role("searchbox", name="Search the dashboard")
     search.fill("robin")
     tiles = "[...document.querySelectorAll('.snb-tile-label')].map((t) => t.textContent).join()"
     served.page.wait_for_function(f"() => {tiles} === \"Robin's Kindle,Robin's iPhone\"")
+    rows = "[...document.querySelectorAll('.snb-table tbody tr')].map((row) => row.textContent)"
+    served.page.wait_for_function(f"() => {rows}.length > 10 && {rows}.every((text) => text.includes('Robin'))")
     screenshot(served, "voila-search")
     search.press("Escape")
     served.page.wait_for_function("() => document.querySelectorAll('.snb-tile').length === 8")

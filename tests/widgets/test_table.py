@@ -115,6 +115,16 @@ def test_filter_that_cannot_be_read_leaves_the_rows_on_show(page: Page) -> None:
     assert page.wait(lambda m: m.get("r") == again)[0]["problem"] is None
 
 
+def test_search_of_the_frame_narrows_what_the_page_asks_for(page: Page) -> None:
+    number = page.ask(filters={"1": "<50"}, count=3)
+    page.wait(lambda m: m.get("r") == number)
+    page.table.search("K04")
+    message, buffers = page.wait(lambda m: m.get("filtered") == 10)
+    assert page.ids(message, buffers) == [41, 42, 43]
+    page.table.search("")
+    assert page.wait(lambda m: m.get("filtered") == 50)[0]["r"] == number
+
+
 def test_paused_page_sees_new_rows_when_it_goes_on(page: Page, query: FakeQuery) -> None:
     paused = page.ask(paused=True)
     page.wait(lambda m: m.get("r") == paused)
