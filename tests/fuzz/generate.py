@@ -12,7 +12,7 @@ from lark import Lark
 from lark.grammar import NonTerminal, Rule, Symbol
 
 from streamnb.sql.lalr import KeywordLexer
-from tests.fuzz.vocabulary import number, quoted, source, text, word
+from tests.fuzz.vocabulary import bound, number, quoted, source, text, word
 
 __all__ = ["Generator", "generator"]
 
@@ -109,9 +109,13 @@ class Generator:
         if kind == "NAME":
             return word(place, rng, about)
         if kind == "QUOTED_NAME":
+            if rng.random() < 0.05:
+                return rng.choice(("{{name}}", "{{evil}}", "{{quoted}}"))
             return quoted(place, rng) if rng.random() < 0.3 else word(place, rng, about)
         if kind == "TEXT":
             return text(place, rng)
+        if kind == "BOUND_VALUE":
+            return bound(rng)
         if kind.endswith("_VALUE"):
             return number(kind, rng)
         written = self._written[kind]

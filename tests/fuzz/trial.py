@@ -32,7 +32,7 @@ from streamnb.store import Store
 from streamnb.workspace import Workspace
 from tests.fuzz.generate import generator
 from tests.fuzz.mutate import mutated, texts
-from tests.fuzz.vocabulary import CATALOGUE, MARK, VARIABLES, evil_text
+from tests.fuzz.vocabulary import CATALOGUE, MARK, PARAMETERS, VARIABLES, evil_text
 from tests.pipelines import workspace
 from tests.properties.queries import COLUMNS, draw_query
 
@@ -132,7 +132,7 @@ class Trials:
         self.slowest = max(self.slowest, (seconds, text))
 
     def _try(self, text: str) -> None:
-        statement = _refused(lambda: parse_statement(text, VARIABLES, test_tool=True), text)
+        statement = _refused(lambda: parse_statement(text, VARIABLES, PARAMETERS, test_tool=True), text)
         if self._rng.random() < 0.02:
             accepted_tokens(text[: self._rng.randrange(len(text) + 1)])
         if statement is not None:
@@ -201,9 +201,9 @@ class Trials:
             self._is_spoilt = bool(gone)  # with tables and topics
 
     def _run(self, part: StatementText) -> None:
-        if isinstance(parse_statement(part.text), ast.AssertTopic):
+        if isinstance(parse_statement(part.text, VARIABLES, PARAMETERS), ast.AssertTopic):
             return  # it waits as long as it says
-        for result in self._nb.execute(part):
+        for result in self._nb.execute(part, PARAMETERS):
             repr(result)
 
     # What DuckDB gets

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import random
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +11,19 @@ from streamnb.functions.aggregate import aggregate_functions
 from streamnb.functions.registry import builtin_functions
 from streamnb.functions.table import TABLE_FUNCTIONS
 
-__all__ = ["CATALOGUE", "MARK", "VARIABLES", "evil_text", "number", "quoted", "source", "text", "word"]
+__all__ = [
+    "CATALOGUE",
+    "MARK",
+    "PARAMETERS",
+    "VARIABLES",
+    "bound",
+    "evil_text",
+    "number",
+    "quoted",
+    "source",
+    "text",
+    "word",
+]
 
 MARK = "markme"
 """Stands in every name and text that tries to break out of its quotes; nothing of ours contains it."""
@@ -47,6 +61,27 @@ CREATE STREAM `{EVIL[0]}` (`{EVIL[1]}` INT KEY, `{EVIL[2]}` STRING,
 """
 
 VARIABLES: Mapping[str, str] = {"one": "1", "name": "A", "text": "'x'", "evil": f"{MARK}; DROP STREAM S", "minus": "-1"}
+PARAMETERS: Mapping[str, object] = {
+    "minus": -7,
+    "most": 2**63 - 1,
+    "half": 0.5,
+    "nan": float("nan"),
+    "exact": decimal.Decimal("-12.50"),
+    "yes": True,
+    "nothing": None,
+    "raw": b"\x00\xff",
+    "day": dt.date(2024, 2, 29),
+    "at": dt.datetime(2024, 2, 29, 12),
+    "few": [1, 2, 3],
+    "texts": list(EVIL),
+    "map": {EVIL[0]: 1},
+    "struct": {EVIL[1]: 1, "b": EVIL[2]},
+    "evil": f"'{MARK}; DROP STREAM S; --",
+    "name": "a",
+    "quoted": f"`{EVIL[0].replace('`', '``')}`",
+    "object": object(),
+}
+_VALUES = sorted(PARAMETERS)
 
 _COLUMNS_OF: Mapping[str, Sequence[str]] = {
     "S": ("ID", "A", "B", "D", "T", "F", "C", "L", "M", "ST", "TS", "DAY", "TM", "RAW", "HOME", "A", "T", "T"),
@@ -185,6 +220,11 @@ def text(place: str, rng: random.Random) -> str:
 def evil_text(rng: random.Random) -> str:
     """Draw a text that tries to break out of its quotes."""
     return "'" + rng.choice(EVIL).replace("'", "''") + "'"
+
+
+def bound(rng: random.Random) -> str:
+    """Draw a value of the program."""
+    return ":" + rng.choice(_VALUES)
 
 
 def number(kind: str, rng: random.Random) -> str:
