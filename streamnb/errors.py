@@ -18,6 +18,7 @@ The tree::
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 __all__ = [
@@ -73,26 +74,51 @@ class StreamnbError(Exception):
             self.span = self.span or span
         return self
 
-    def render(self) -> str:
-        """Draw the error: what is wrong, the source line with a caret below the place, and a hint."""
-        lines = [f"error: {self.summary or _first_line(self.message)}"]
+    def render(self, *, coloured: bool = False) -> str:
+        """Draw the error: what is wrong, the source line with a caret below the place, and a hint.
+
+        ``coloured`` adds a terminal's colours. Control characters of data are shown as replaced.
+        """
+        paint = _painted if coloured else _plain
+        lines = [f"{paint('error:', _RED)} {paint(_shown(self.summary or _first_line(self.message)), _BOLD)}"]
         if self.text is not None and self.span is not None:
-            lines.append(_excerpt(self.text, self.span))
+            margin, line, below, carets = _excerpt(self.text, self.span)
+            lines += [f"{paint(margin, _DIM)}{_shown(line)}", f"{paint(below, _DIM)}{paint(carets, _RED)}"]
         if self.hint:
-            lines.append(f"hint: {self.hint}")
+            lines.append(f"{paint('hint:', _CYAN)} {_shown(self.hint)}")
         return "\n".join(lines)
 
     def _render_traceback_(self) -> list[str]:
-        """Tell IPython what to show in place of a traceback."""
-        return self.render().split("\n")
+        """Tell IPython what to show in place of a traceback, in colours unless its own are off."""
+        from IPython.core.getipython import get_ipython
+
+        colors = str(getattr(get_ipython(), "colors", "nocolor"))
+        return self.render(coloured=colors.lower() != "nocolor").split("\n")
 
 
 def _first_line(message: str) -> str:
     return message.strip().split("\n", 1)[0].rstrip(".")
 
 
-def _excerpt(text: str, span: Span) -> str:
-    """Show the line a span starts in, numbered from 1, with carets below the span."""
+_RED, _BOLD, _DIM, _CYAN = "1;31", "1", "2", "36"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def _plain(text: str, style: str) -> str:
+    return text
+
+
+def _painted(text: str, style: str) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m"
+
+
+def _shown(text: str) -> str:
+    """Write text that may hold data: no character of it reaches a terminal as a command."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _excerpt(text: str, span: Span) -> tuple[str, str, str, str]:
+    """Cut out the line a span starts in: its margin with the number, from 1, the line, and what stands below it."""
     start = min(max(span.start, 0), len(text))
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
@@ -100,9 +126,9 @@ def _excerpt(text: str, span: Span) -> str:
     number = text.count("\n", 0, start) + 1
     column = start - line_start
     width = max(1, min(span.end, line_start + len(line)) - start)
-    shown = line.replace("\t", " ").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    shown = line.rstrip("\r").replace("\t", " ").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     margin = f"{number:>3} | "
-    return f"{margin}{shown}\n{' ' * (len(margin) - 2)}| {' ' * column}{'^' * width}"
+    return margin, shown, f"{' ' * (len(margin) - 2)}| {' ' * column}", "^" * width
 
 
 class KsqlError(StreamnbError):

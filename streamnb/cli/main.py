@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from streamnb import __version__
 from streamnb.errors import StreamnbError
@@ -27,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except StreamnbError as error:
-        Console(stderr=True).print(error.render(), markup=False, highlight=False, soft_wrap=True)
+        console = Console(stderr=True)
+        console.print(Text.from_ansi(error.render(coloured=console.is_terminal)), soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130
