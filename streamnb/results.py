@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from streamnb.engine.feed import Feed
+from streamnb.engine.progress import Progress
 from streamnb.engine.push import PushQuery
 from streamnb.engine.relation import Relation
 from streamnb.errors import KsqlError
@@ -148,6 +149,11 @@ class Live:
         """What the query failed of."""
         return self.feed.snapshot().error
 
+    @property
+    def progress(self) -> Progress | None:
+        """Tell how far the query has come on what was there when it began; None once it has caught up or ended."""
+        return None if self.feed.done else self._push.backlog.progress
+
     def arrow(self) -> pa.Table:
         """Return the newest rows as an Arrow table."""
         return _arrow(self.columns, self.feed.snapshot().rows)
@@ -209,9 +215,14 @@ class Live:
         self._plan_again = plan_again
 
     def stats(self) -> dict[str, float]:
-        """Count what the query has done: records in, rows out, rows a second since the start."""
+        """Count what the query has done: records in, rows out, and both a second since the start."""
         seconds = max(time.monotonic() - self._started_s, 1e-9)
-        return {"rows_in": self._push.rows_in, "rows_out": self.feed.total, "rows_per_s": self.feed.total / seconds}
+        return {
+            "rows_in": self._push.rows_in,
+            "rows_in_per_s": self._push.rows_in / seconds,
+            "rows_out": self.feed.total,
+            "rows_per_s": self.feed.total / seconds,
+        }
 
     def __repr__(self) -> str:
         return f"<Live {self.name}: {self.state}, {self.feed.total} rows>"

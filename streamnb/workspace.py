@@ -37,6 +37,7 @@ from streamnb.statements.metrics import METRICS
 from streamnb.statements.persistent import control_query, create_as, insert_select
 from streamnb.statements.pipeline import Pipeline, PipelineSnapshot
 from streamnb.statements.queries import is_restricted, pull, push, refused_clauses
+from streamnb.statements.script import pipeline_script
 from streamnb.statements.scripts import run_script
 from streamnb.statements.session import alter_system, change_session
 from streamnb.statements.show import show
@@ -374,6 +375,13 @@ class Workspace:
     def lives(self) -> list[Live]:
         """List the push queries that were started and not stopped."""
         return list(self._lives.values())
+
+    def script(self) -> str:
+        """Write the statements that build this pipeline anew, in order and with their settings: for ``streamnb run``.
+
+        Secrets of connectors are written as they are.
+        """
+        return pipeline_script(self._pipeline.engine.call(self._journal.entries))
 
     def close(self) -> None:
         """Stop all queries and close the file; queries of a file go on when it is opened again."""

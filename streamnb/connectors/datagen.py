@@ -25,7 +25,7 @@ from streamnb.connectors.quickstarts import QUICKSTARTS, Quickstart
 from streamnb.connectors.quickstarts.base import BLOCK_ROWS, Draw, Ints, Records, json_objects
 from streamnb.errors import KsqlStatementError
 
-__all__ = ["DATAGEN_CLASSES", "OUTPUT_SCHEMA", "Datagen", "DatagenConfig", "Position"]
+__all__ = ["CONNECTOR_KEYS", "DATAGEN_CLASSES", "OUTPUT_SCHEMA", "Datagen", "DatagenConfig", "Position"]
 
 DATAGEN_CLASSES = ("datagen", "io.confluent.kafka.connect.datagen.DatagenConnector")
 """The values of ``connector.class`` that mean this connector."""
@@ -60,7 +60,7 @@ _FIXED = {
 }
 """Keys of Kafka's connector that are understood and change nothing here, with the values that are right."""
 
-_KEYS = (
+CONNECTOR_KEYS = (
     *("connector.class", "quickstart", "kafka.topic", "max.interval", "backlog", "iterations", "random.seed"),
     "partitions",
 )
@@ -93,8 +93,8 @@ class DatagenConfig:
         """
         given = {key.lower(): str(value).strip() for key, value in properties.items()}
         for key in given:
-            if key not in (*_KEYS, *_FIXED):
-                raise _refused(f"unknown key {key} of the datagen connector", _near(key, _KEYS, "keys"))
+            if key not in (*CONNECTOR_KEYS, *_FIXED):
+                raise _refused(f"unknown key {key} of the datagen connector", _near(key, CONNECTOR_KEYS, "keys"))
         if given.get("connector.class", "datagen") not in DATAGEN_CLASSES:
             raise _refused(f"unknown connector class {given['connector.class']}", "connector.class: datagen")
         for key, values in _FIXED.items():

@@ -16,6 +16,7 @@ from streamnb.engine.faults import describe_failure
 from streamnb.engine.feed import Change, Feed
 from streamnb.engine.keeper import RowKeeper
 from streamnb.engine.processinglog import LogEntry
+from streamnb.engine.progress import Backlog
 from streamnb.engine.task import QueryTask
 from streamnb.errors import StreamnbError
 from streamnb.schema import BIGINT, SqlType
@@ -74,6 +75,7 @@ class PushQuery:
         self._closing = threading.Lock()
         self._closed = False
         self.rows_in = 0
+        self.backlog = Backlog(None)
         self.stopped = False
         try:
             task.prepare(store, earliest=earliest)
@@ -119,6 +121,7 @@ class PushQuery:
         try:
             if self._left == 0:
                 return
+            self.backlog = Backlog(self.task.lag(self._store))
             while not self._stopping.is_set():
                 seen = self._doorbell.rings()
                 if not self._step():
@@ -141,6 +144,7 @@ class PushQuery:
             self._deliver()
             self.rows_in += result.count
         self.task.accept(result)
+        self.backlog.add(result.count, more=result.count > 0 or result.more or result.waiting)
         if result.log:
             self._tell(result.log[:REPORTED_MAX])
         return result.count > 0 or result.more

@@ -2,169 +2,134 @@
 
 from __future__ import annotations
 
-import argparse
 import atexit
-import difflib
-import os
 import re
 from collections.abc import Callable
 from typing import Any
 
-from IPython.core.error import UsageError
+import traitlets
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
+from streamnb.errors import Span, StreamnbError
+from streamnb.magics.commands import PREFIX, find_command
 from streamnb.magics.completion import matcher
+from streamnb.magics.help import HELP
+from streamnb.magics.inspection import Inspection
+from streamnb.magics.options import CELL_OPTIONS, Given, read_options
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.widgets.dashboard import Dashboard
-from streamnb.widgets.encoding import CHART_KINDS, ChartOptions
+from streamnb.widgets.encoding import ChartOptions
 from streamnb.widgets.live import LiveView
+from streamnb.widgets.output import publish
 from streamnb.widgets.session import CellOptions, NotebookSession
 
-__all__ = ["OPTIONS", "KsqlMagics", "load_ipython_extension", "unload_ipython_extension"]
+__all__ = ["KsqlMagics", "load_ipython_extension", "unload_ipython_extension"]
 
-OPTIONS = ("-o", "--chart", "--x", "--y", "--color", "--limit", "--rate", "--no-display", "--wait", "--all")
-_FLAGS = ("--no-display", "--wait", "--all")
-_URL = re.compile(r"(?:memory|duckdb|kafka|ksqldb|flink)://\S*|\S+\.(?:duckdb|db)|:memory:")
-
-
-# IPython's decorators have no types.
-_Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-_declare: Callable[[], _Decorator] = magic_arguments
-_option: Callable[..., _Decorator] = argument
-_read: Callable[[Any, str], argparse.Namespace] = parse_argstring
+_CELL = "%%ksql"
 
 
 @magics_class
 class KsqlMagics(Magics):
-    """Streaming SQL in cells."""
+    """Streaming SQL in cells. ``%config KsqlMagics`` lists these settings, ``%config KsqlMagics.rate = 5`` sets one."""
+
+    max_rows = traitlets.Int(200, min=1, help="Rows that a table shows, if --limit does not say.").tag(config=True)
+    max_points = traitlets.Int(1000, min=1, help="Points that a chart shows, if --limit does not say.").tag(config=True)
+    rate = traitlets.Float(20.0, min=0.1, help="Frames a second at most, if --rate does not say.").tag(config=True)
+    offset_reset = traitlets.Enum(
+        ("earliest", "latest"), "earliest", help="Where queries start: auto.offset.reset of a new connection."
+    ).tag(config=True)
 
     def __init__(self, shell: InteractiveShell, session: NotebookSession) -> None:
         super().__init__(shell)
         self.session = session
         self.names: dict[str, Any] = shell.user_ns
-        self.complete = matcher(lambda: session.workspace)
+        self.complete = matcher(lambda: session.workspace, lambda: self.names)
+        self.inspection = Inspection(lambda: session.workspace)
+        session.offset_reset = self.offset_reset
+        self.observe(lambda change: setattr(session, "offset_reset", change["new"]), "offset_reset")
 
     def cell_starts(self, info: Any) -> None:
         """Tell the session which cell runs: by its id, by its text where there is none."""
         if not info.silent:
             self.session.begin_cell(info.cell_id or info.raw_cell)
 
+    def show(self, result: Result) -> None:
+        """Show a result that is the value of a cell."""
+        self.session.show(result, self._cell_options(Given()))
+
     @no_var_expand
-    @_declare()
-    @_option("-o", dest="name", metavar="NAME", help="give the last result to this variable: .df(), .arrow(), .stop()")
-    @_option("--chart", choices=CHART_KINDS, nargs="?", const="auto", help="draw a live chart instead of a table")
-    @_option("--x", metavar="COLUMN", help="the chart's horizontal column")
-    @_option("--y", metavar="COLUMN", help="the chart's height, a number")
-    @_option("--color", metavar="COLUMN", help="one colour for each value of this column")
-    @_option("--limit", type=int, metavar="N", help="show the newest N rows")
-    @_option("--rate", type=float, metavar="N", help="draw at most N times a second (20)")
-    @_option("--no-display", action="store_true", help="start the query without a view")
-    @_option("--wait", action="store_true", help="return when the query has ended (LIMIT, or an interrupt)")
-    @_option("--all", action="store_true", help="with stop: all live queries")
-    @_option("words", nargs="*", help="a URL, a statement, or stop [NAME], jobs, graph, history, close")
     @line_cell_magic
     def ksql(self, line: str, cell: str | None = None) -> Result | None:
-        """Run streaming SQL: a statement on the line, or the statements of the cell.
-
-        Examples::
-
-            %ksql memory://                      connect; a file (pipeline.duckdb) or kafka://host:9092 as well
-            %ksql connect                        connect to $STREAMNB_URL, memory:// when it is not set
-            %ksql SHOW STREAMS;
-            %%ksql -o q --chart bar              a live chart; q.df(), q.arrow(), q.stop()
-            SELECT CHANNEL, COUNT(*) AS N FROM RATINGS GROUP BY CHANNEL EMIT CHANGES;
-            %ksql jobs                           what runs; also: graph, history, stop [NAME], stop --all, close
-        """
-        # The empty line stands for the magic's own, so that errors count lines as the notebook does.
-        head, rest = (line, "\n" + cell) if cell is not None else _split_line(line)
-        arguments = _parse(head)
-        if arguments.words:
-            raise UsageError(f"options come before the statements, and {arguments.words[0]!r} is none")
-        if cell is None and self._command(rest, arguments):
+        """Run streaming SQL; the text of ``%ksql --help`` takes the place of this one."""
+        given = read_options(line, CELL_OPTIONS, line=cell is None, prefix=_CELL + " " if cell is not None else PREFIX)
+        if given.flag("help"):
+            publish({"text/plain": HELP})
             return None
-        result = self.session.run(rest, _cell_options(arguments))
-        if arguments.name:
-            self.names[arguments.name] = result
+        if cell is None:
+            command = find_command(given.rest) if not given.values else None
+            if command is not None:
+                command(self.session)
+                return None
+            text = given.rest
+        else:
+            _check_head(line, given)
+            # The empty line stands for the magic's own, so that errors count lines as the notebook does.
+            text = "\n" + cell
+        result = self.session.run(text, self._cell_options(given))
+        name = given.text("o")
+        if name is not None:
+            self.names[name] = result
             return None
         return result
 
-    def _command(self, line: str, arguments: argparse.Namespace) -> bool:
-        """Run what is no statement; False when the line is one."""
-        words = line.strip().rstrip(";").split()
-        if not words or words == ["connect"]:
-            self.session.connect(os.environ.get("STREAMNB_URL") or "memory://")
-        elif _URL.fullmatch(words[-1]) and words[:-1] in ([], ["connect"]):
-            self.session.connect(words[-1])
-        elif words == ["jobs"]:
-            self.session.jobs()
-        elif words == ["graph"]:
-            self.session.graph()
-        elif words == ["history"]:
-            self.session.history()
-        elif words == ["close"]:
-            self.session.close()
-        elif words[0] == "stop" and len(words) <= 2:
-            everything = arguments.all or words[1:] == ["--all"]
-            self.session.stop(None if everything else next(iter(words[1:]), None), everything=everything)
-        else:
-            return False
-        return True
+    def _cell_options(self, given: Given) -> CellOptions:
+        kind, x, y, color = (given.text(key) for key in ("chart", "x", "y", "color"))
+        chart = ChartOptions(kind or "auto", x, y, color) if kind or x or y or color else None
+        return CellOptions(
+            given.text("o"),
+            chart,
+            given.number("limit") or (self.max_rows if chart is None else self.max_points),
+            given.rate("rate") or self.rate,
+            show=not given.flag("no_display"),
+            wait=given.flag("wait"),
+        )
 
 
-def _cell_options(arguments: argparse.Namespace) -> CellOptions:
-    chart = None
-    if arguments.chart or arguments.x or arguments.y or arguments.color:
-        chart = ChartOptions(arguments.chart or "auto", arguments.x, arguments.y, arguments.color)
-    for name in ("limit", "rate"):
-        if getattr(arguments, name) is not None and getattr(arguments, name) <= 0:
-            raise UsageError(f"--{name} must be above 0")
-    return CellOptions(
-        arguments.name, chart, arguments.limit, arguments.rate, show=not arguments.no_display, wait=arguments.wait
-    )
+KsqlMagics.ksql.__doc__ = HELP
 
 
-def _split_line(line: str) -> tuple[str, str]:
-    """Cut a line into its leading options and the rest, which keeps its quotes and spaces as they are."""
-    position = 0
-    words = list(re.finditer(r"\S+", line))
-    while words and words[0][0].startswith("-") and words[0][0] != "--":
-        word = words.pop(0)
-        position = word.end()
-        takes_value = word[0] in OPTIONS and word[0] not in _FLAGS
-        if takes_value and words and not (word[0] == "--chart" and words[0][0] not in CHART_KINDS):
-            position = words.pop(0).end()
-    return line[:position], line[position:]
-
-
-def _parse(options: str) -> argparse.Namespace:
-    """Parse options. Raises: UsageError that names the option which may have been meant."""
-    try:
-        namespace = _read(KsqlMagics.ksql, options)
-    except UsageError as error:
-        unknown = re.search(r"unrecognized arguments: (\S+)", str(error))
-        near = difflib.get_close_matches(unknown[1], OPTIONS, n=1) if unknown else []
-        if near:
-            raise UsageError(f"unknown option {unknown[1] if unknown else ''}: did you mean {near[0]}?") from None
-        raise
-    return namespace
+def _check_head(line: str, given: Given) -> None:
+    """Refuse words on the magic's own line that are no options. Raises: StreamnbError pointing at the first one."""
+    if given.words:
+        found = re.search(re.escape(given.words[0]), line)
+        start = len(_CELL) + 1 + (found.start() if found else 0)
+        raise StreamnbError(
+            f"{given.words[0]} is no option",
+            hint="options stand behind %%ksql, statements on the lines below",
+            text=f"{_CELL} {line}",
+            span=Span(start, start + len(given.words[0])),
+        )
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Register the magics, their completion and the display of results."""
+    """Register the magics, their completion, their documentation and the display of results."""
     magics = KsqlMagics(shell, NotebookSession(shell.user_ns))
     shell.register_magics(magics)
     shell.events.register("pre_run_cell", magics.cell_starts)
     shell.Completer.custom_matchers.append(magics.complete)
-    formatter: Any = shell.display_formatter.ipython_display_formatter if shell.display_formatter else None
-    for kind in (Live, Message, Rows):
-        if formatter is not None:
-            formatter.for_type(kind, magics.session.show)
-    for view in (LiveView, Dashboard):
-        if formatter is not None:
-            formatter.for_type(view, magics.session.show_view)
+    magics.inspection.hook(shell)
+    for kind, show in _shown(magics).items():
+        if shell.display_formatter is not None:
+            shell.display_formatter.ipython_display_formatter.for_type(kind, show)
     atexit.register(magics.session.close)
+
+
+def _shown(magics: KsqlMagics) -> dict[type, Callable[[Any], None]]:
+    return {
+        **dict.fromkeys((Live, Message, Rows), magics.show),
+        **dict.fromkeys((LiveView, Dashboard), magics.session.show_view),
+    }
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
@@ -173,5 +138,11 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
     if isinstance(magics, KsqlMagics):
         shell.events.unregister("pre_run_cell", magics.cell_starts)
         shell.Completer.custom_matchers.remove(magics.complete)
+        magics.inspection.unhook()
+        for kind in _shown(magics):
+            if shell.display_formatter is not None:
+                shell.display_formatter.ipython_display_formatter.pop(kind, None)
+        configurables: list[Any] = shell.configurables
+        configurables[:] = [c for c in configurables if c is not magics]
         magics.session.close()
         atexit.unregister(magics.session.close)

@@ -9,7 +9,7 @@ from streamnb.errors import KsqlStatementError, ParseFailedError, Span
 from streamnb.log.base import CLEANUPS, Cleanup
 from streamnb.sql import ast
 
-__all__ = ["Properties"]
+__all__ = ["PROPERTY_NAMES", "Properties"]
 
 _SINK = {
     "KAFKA_TOPIC", "FORMAT", "KEY_FORMAT", "VALUE_FORMAT", "PARTITIONS", "REPLICAS", "RETENTION_MS", "CLEANUP_POLICY",
@@ -22,6 +22,9 @@ _ALLOWED = {
     "sink": _SINK,
     "insert": {"QUERY_ID"},
 }
+PROPERTY_NAMES = {clause: tuple(sorted(names)) for clause, names in _ALLOWED.items()}
+"""The properties that a clause takes: that of a declared ``source``, of a ``sink``, of an ``insert``."""
+
 _UNITS = {
     "MILLISECOND": 1, "MILLISECONDS": 1, "SECOND": 1_000, "SECONDS": 1_000, "MINUTE": 60_000, "MINUTES": 60_000,
     "HOUR": 3_600_000, "HOURS": 3_600_000, "DAY": 86_400_000, "DAYS": 86_400_000,

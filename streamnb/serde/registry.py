@@ -9,9 +9,12 @@ from streamnb.serde.json_format import JSON
 from streamnb.serde.kafka import KAFKA
 from streamnb.serde.none import NONE
 
-__all__ = ["FORMAT_NAMES", "format_named", "parse_delimiter"]
+__all__ = ["AVAILABLE_FORMATS", "FORMAT_NAMES", "format_named", "parse_delimiter"]
 
 _FORMATS: dict[str, Format] = {f.name: f for f in (JSON, DELIMITED, KAFKA, NONE)}
+
+AVAILABLE_FORMATS = tuple(sorted(_FORMATS))
+"""The names of the formats that this version has."""
 
 FORMAT_NAMES = ("AVRO", "DELIMITED", "JSON", "JSON_SR", "KAFKA", "NONE", "PROTOBUF", "PROTOBUF_NOSR")
 """All of ksqlDB's format names, whether or not this version has them."""

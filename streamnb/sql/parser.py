@@ -21,7 +21,14 @@ from streamnb.sql.build_expressions import BuildError
 from streamnb.sql.build_statements import StatementBuilder
 from streamnb.sql.diagnosis import describe_syntax_error, line_column
 from streamnb.sql.lalr import END, grammar
-from streamnb.sql.tokens import StatementText, check_characters, placeholders, split_statements, tokenize
+from streamnb.sql.tokens import (
+    StatementText,
+    check_characters,
+    placeholders,
+    split_statements,
+    tokenize,
+    with_stand_ins,
+)
 
 __all__ = [
     "StatementText",
@@ -101,6 +108,7 @@ def accepted_tokens(text: str) -> set[str]:
     that no statement begins with gives the empty set. ``;`` is listed where the statement is complete.
     """
     rules = grammar()
+    text = with_stand_ins(text)
     try:
         start = _last_statement_start(text)
         tokens = list(tokenize(text, start, len(text), rules.operators, None))

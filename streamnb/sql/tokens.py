@@ -26,9 +26,11 @@ __all__ = [
     "bound_tokens",
     "check_characters",
     "is_plain_name",
+    "open_quote",
     "placeholders",
     "split_statements",
     "tokenize",
+    "with_stand_ins",
 ]
 
 _RESERVED_WORDS = """
@@ -52,6 +54,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_AFTER_IN = re.compile(r"\bIN\s+\Z", re.IGNORECASE)
 _BOUND = {"VALUE": bound_value, "NAME": bound_name}  # by the group of _TOKEN that has the name
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_@]*\Z")
@@ -115,6 +118,29 @@ def split_statements(text: str) -> list[StatementText]:
     if start is not None:
         found.append(StatementText(text[start:end], start, text))
     return found
+
+
+def open_quote(text: str) -> int | None:
+    """Find the quote that begins a text or quoted name which the end of a text stands in; None when there is none."""
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None and text[position] in "'`\"":
+            return position
+        position = match.end() if match is not None else position + 1
+    return None
+
+
+def with_stand_ins(text: str) -> str:
+    """Put in the place of each ``:name`` and ``{{name}}`` what the grammar takes there, whatever their values are."""
+    pieces: list[str] = []
+    position = 0
+    for match in _placeholders(text):
+        before = text[position : match.start()]
+        value = "(1)" if _AFTER_IN.search(before) else "1"
+        pieces += [before, value if match.lastgroup == "VALUE" else "x"]
+        position = match.end()
+    return "".join([*pieces, text[position:]])
 
 
 def placeholders(text: str) -> tuple[str, ...]:

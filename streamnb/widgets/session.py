@@ -23,6 +23,17 @@ from streamnb.widgets.graph import LiveGraph
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
 from streamnb.widgets.replan import watch
+from streamnb.widgets.reports import (
+    JOB_COLUMNS,
+    Entry,
+    live_rows,
+    mask_secrets,
+    query_rows,
+    script_bundle,
+    title_of,
+    write_file,
+    write_script,
+)
 from streamnb.widgets.snapshot import of_rows
 from streamnb.widgets.still import GRID_ROWS_MIN, Still, StillTable
 from streamnb.workspace import Workspace, connect
@@ -30,9 +41,6 @@ from streamnb.workspace import Workspace, connect
 __all__ = ["CellOptions", "Job", "NotebookSession", "Showable", "mask_secrets"]
 
 _SETTLE_S = 2.0
-_TITLE_CHARS = 70
-_SECRET = re.compile(r"('[^']*(?:password|secret|token|credential|jaas|api.?key)[^']*'\s*=\s*)'(?:[^']|'')*'", re.I)
-_SECRET_IN_URL = re.compile(r"(://[^/@\s:]*:)[^/@\s]+@|([?&][^=&]*(?:password|secret|token|key)[^=&]*=)[^&\s]*", re.I)
 
 
 @dataclass(frozen=True)
@@ -82,21 +90,13 @@ class Job:
             self.view.settle(_SETTLE_S)
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One statement of the history."""
-
-    at: dt.datetime
-    outcome: str
-    statement: str
-
-
 class NotebookSession:
     """One open pipeline and everything the notebook does with it."""
 
     def __init__(self, names: Mapping[str, object] | None = None) -> None:
         """Begin without a pipeline. ``names`` are the notebook's variables, which ``:name`` and ``{{name}}`` take."""
         self._names: Mapping[str, object] = {} if names is None else names
+        self.offset_reset = "earliest"
         self._workspace: Workspace | None = None
         self._jobs: dict[str, Job] = {}
         self._history: list[Entry] = []
@@ -115,10 +115,10 @@ class NotebookSession:
         Queries start at the oldest record: who types a query into a notebook wants to see rows.
         """
         self.close()
-        self._workspace = connect(url, auto_offset_reset="earliest")
+        self._workspace = connect(url, auto_offset_reset=self.offset_reset)
         lines = [
             f"connected to {mask_secrets(url)} · streamnb {streamnb.__version__} · "
-            "auto.offset.reset = earliest in notebooks"
+            f"auto.offset.reset = {self.offset_reset} in notebooks"
         ]
         queries = self._workspace.pipeline.catalog.queries
         if queries:
@@ -196,11 +196,11 @@ class NotebookSession:
             )
         return self._workspace
 
-    def show(self, result: Result) -> None:
+    def show(self, result: Result, options: CellOptions | None = None) -> None:
         """Show a result that is the value of a cell; one that this cell has shown already stays as it is."""
         if not any(shown is result for shown in self._shown):
             self._shown.append(result)
-            self._show(result, CellOptions())
+            self._show(result, options or CellOptions())
 
     def show_view(self, view: Showable) -> None:
         """Show a view in the running cell, until that cell runs again."""
@@ -239,14 +239,14 @@ class NotebookSession:
         view = None
         try:
             if options.show:
-                view = _draw(live, options, options.name or _title(live.statement))
+                view = _draw(live, options, options.name or title_of(live.statement))
                 view.show()
         except StreamnbError:
             live.stop()
             raise
         self._jobs[name] = Job(name, live, self._owner, view, watch(live))
         if options.wait:
-            live.wait()
+            _wait(name, live)
             if view is not None:
                 view.settle(_SETTLE_S)
 
@@ -270,15 +270,9 @@ class NotebookSession:
 
     def jobs(self) -> None:
         """Show the live queries of the notebook and the persistent ones of the pipeline."""
-        rows: list[tuple[Any, ...]] = []
-        for job in self._jobs.values():
-            stats = job.live.stats()
-            rate = f"{stats.get('rows_per_s', 0.0):,.1f}"
-            rows.append((job.name, "live", job.live.state, str(job.live.feed.total), rate, _title(job.live.statement)))
-        if self._workspace is not None:
-            for query in self._workspace.pipeline.catalog.queries.values():
-                rows.append((query.id, "persistent", query.state, None, None, _title(query.statement)))
-        _publish_table("", ("name", "kind", "state", "rows", "rows/s", "statement"), rows)
+        lives = [(job.name, job.live) for job in self._jobs.values()]
+        pipeline = None if self._workspace is None else self._workspace.pipeline
+        _publish_table("", JOB_COLUMNS, [*live_rows(lives), *query_rows(pipeline)])
 
     def graph(self) -> None:
         """Show the pipeline and the live queries as a graph that stays current."""
@@ -300,10 +294,35 @@ class NotebookSession:
             arrows += [(end, f"live {job.name}") for end in ends if end in ids]
         return Diagram(tuple(boxes), tuple(arrows))
 
-    def history(self) -> None:
-        """Show the statements run so far, secrets masked."""
-        rows = [(entry.at.strftime("%H:%M:%S"), entry.outcome, entry.statement) for entry in self._history]
-        _publish_table("", ("time", "outcome", "statement"), rows)
+    def history(self, file: str | None = None) -> None:
+        """Show the statements run so far, secrets masked, or write them into a file, where refused ones are comments.
+
+        Raises: StreamnbError when the file cannot be written.
+        """
+        if file is None:
+            rows = [(entry.at.strftime("%H:%M:%S"), entry.outcome, entry.statement) for entry in self._history]
+            _publish_table("", ("time", "outcome", "statement"), rows)
+        else:
+            publish({"text/plain": write_file(file, "".join(entry.script() for entry in self._history))})
+
+    def export(self, file: str | None = None) -> None:
+        """Show the pipeline as a script, secrets masked, or write it into a file for ``streamnb run``.
+
+        Raises: StreamnbError when the file cannot be written.
+        """
+        script = self._connected().script()
+        if file is None:
+            publish(script_bundle(script))
+        else:
+            publish({"text/plain": write_script(file, script)})
+
+
+def _wait(name: str, live: Live) -> None:
+    try:
+        live.wait()
+    except KeyboardInterrupt:
+        hint = f"the query goes on; %ksql stop {name} ends it"
+        raise KsqlError(f"no longer waiting for {name}", hint=hint) from None
 
 
 def _draw(query: LiveQuery, options: CellOptions, name: str) -> LiveView:
@@ -323,23 +342,12 @@ def _draw(query: LiveQuery, options: CellOptions, name: str) -> LiveView:
     )
 
 
-def mask_secrets(text: str) -> str:
-    """Replace what looks like a password, token or key in a statement or a URL."""
-    masked = _SECRET.sub(r"\1'***'", text)
-    return _SECRET_IN_URL.sub(lambda m: f"{m[1]}***@" if m[1] else f"{m[2]}***", masked)
-
-
-def _title(statement: str) -> str:
-    line = " ".join(mask_secrets(statement).split())
-    return line if len(line) <= _TITLE_CHARS else line[: _TITLE_CHARS - 1] + "…"
-
-
 def _publish_answers(answers: list[Message]) -> None:
     """Show the answers gathered so far as one table, and forget them."""
     if len(answers) == 1:
         publish({"text/plain": answers[0].text})
     elif answers:
-        rows = [(_title(answer.statement), answer.text) for answer in answers]
+        rows = [(title_of(answer.statement), answer.text) for answer in answers]
         _publish_table("", ("statement", "result"), rows)
     answers.clear()
 

@@ -510,8 +510,9 @@ def test_messages_use_the_name_as_it_was_written() -> None:
 def test_functions_of_all_kinds_are_completed(pipeline: Workspace) -> None:
     nb.udf("ZZ_SCALAR(INT) -> INT")(lambda n: n)
     nb.udtf("ZZ_TABLE(INT) -> INT")(range)
-    found = complete("SELECT ZZ_", pipeline)
-    assert found == ("ZZ_", [("ZZ_SCALAR", "function"), ("ZZ_TABLE", "function")])
+    cell = "%%ksql\nSELECT ZZ_"
+    found = complete(cell, len(cell), pipeline, {})
+    assert found == ("ZZ_", [("ZZ_SCALAR", "function"), ("ZZ_TABLE", "table function")])
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 1000])
