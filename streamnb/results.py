@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Live", "Message", "Result", "Rows"]
 
+_LOOK_S = 0.1
+
 Columns = Sequence[tuple[str, SqlType]]
 
 
@@ -186,9 +188,26 @@ class Live:
 
         return views.metric(self, title, **options)
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the query has ended (by LIMIT, an error or ``stop``); False when the time is up."""
-        return self.feed.wait_done(timeout)
+    def wait(self, timeout: float | None = None, *, progress: bool = True) -> bool:
+        """Wait until the query has ended (by LIMIT, an error or ``stop``); False when the time is up.
+
+        While it reads what was there when it began, a bar shows how far it is: in the cell, or in the terminal.
+        """
+        if not progress or self._push.backlog.is_over:
+            return self.feed.wait_done(timeout)
+        from streamnb.widgets.progress import ProgressBar
+
+        until_s = None if timeout is None else time.monotonic() + timeout
+        bar = ProgressBar()
+        try:
+            while not self.feed.done and not self._push.backlog.is_over:
+                left_s = _LOOK_S if until_s is None else min(_LOOK_S, until_s - time.monotonic())
+                if left_s <= 0 or self.feed.wait_done(left_s):
+                    break
+                bar(self.progress)
+        finally:
+            bar(None)
+        return self.feed.wait_done(None if until_s is None else max(until_s - time.monotonic(), 0))
 
     def stop(self) -> None:
         """End the query."""

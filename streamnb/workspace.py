@@ -11,6 +11,7 @@ from typing import Self
 
 from streamnb.clock import Clock, SystemClock
 from streamnb.config import check_setting
+from streamnb.engine.progress import Report
 from streamnb.errors import (
     KsqlError,
     KsqlFunctionError,
@@ -86,6 +87,8 @@ class Workspace:
         given = {name.replace("_", ".") if "." not in name else name: str(value) for name, value in settings.items()}
         given = dict(check_setting(name, value) for name, value in given.items())
         self.url = url
+        self.on_progress: Report | None = None
+        """Is told, on the thread that executes, how far a pull query has read its topics; None at its end."""
         self._beyond_ksqldb = history
         self._pipeline = open_pipeline(url, default_registry(), clock, given)
         self._lives: dict[str, Live] = {}
@@ -253,7 +256,7 @@ class Workspace:
                 if live.feed.done:
                     self._forget(live)
                 return live
-            return pull(pipeline, statement.query, text)
+            return pull(pipeline, statement.query, text, self.on_progress)
         if isinstance(statement, ast.Show):
             return show(pipeline, statement, text)
         if isinstance(statement, ast.Describe):

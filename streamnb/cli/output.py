@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from streamnb.results import Live, Message, Result, Rows
+from streamnb.widgets.progress import ProgressBar
 
 __all__ = ["FRAME_S", "end_screen", "follow", "grid", "show"]
 
@@ -56,12 +57,14 @@ def follow(console: Console, live: Live, seconds: float | None = None, stop: thr
     Rows of a stream are printed below each other, those of a table change in place.
     """
     until = None if seconds is None else time.monotonic() + seconds
+    bar = ProgressBar()
     try:
         if live.is_table:
             _follow_table(console, live, until, stop)
         else:
-            _follow_stream(console, live, until, stop)
+            _follow_stream(console, live, until, stop, bar)
     finally:
+        bar(None)
         live.stop()
 
 
@@ -79,7 +82,10 @@ def _follow_table(console: Console, live: Live, until: float | None, stop: threa
                 snapshot = live.feed.snapshot()
                 version = snapshot.version
                 rows = snapshot.rows[:ROWS_SHOWN] if snapshot.is_ordered else snapshot.rows[-ROWS_SHOWN:]
-                screen.update(grid(names, rows))
+                table = grid(names, rows)
+                if live.progress is not None and console.is_terminal:
+                    table.caption, table.caption_justify = f"catching up {live.progress}", "left"
+                screen.update(table)
                 if snapshot.done or over:
                     break
     end_screen(console)
@@ -92,11 +98,14 @@ def end_screen(console: Console) -> None:
         console.print()
 
 
-def _follow_stream(console: Console, live: Live, until: float | None, stop: threading.Event | None) -> None:
+def _follow_stream(
+    console: Console, live: Live, until: float | None, stop: threading.Event | None, bar: ProgressBar
+) -> None:
     _print_line(console, [name for name, _ in live.columns])
     version, seen = -1, 0
     while True:
         over = _over(live, until, stop)
+        bar(live.progress)
         if live.feed.wait(version, FRAME_S) or over:
             snapshot = live.feed.snapshot()
             version = snapshot.version

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Backlog", "Progress"]
+__all__ = ["Backlog", "Progress", "Report"]
 
 _SPAN_S = 5.0
 
@@ -35,34 +35,70 @@ class Progress:
         """Estimate the seconds that the rest takes; None before anything was read."""
         return self.left / self.rate if self.rate > 0 else None
 
+    def __str__(self) -> str:
+        """Write it in a few words: ``43 %, 1,200 records/s, 12 s left``."""
+        words = [f"{self.share:.0%}".replace("%", " %")]
+        if self.left_s is not None:
+            words += [f"{self.rate:,.0f} records/s", f"{_duration(self.left_s)} left"]
+        return ", ".join(words)
+
+
+Report = Callable[[Progress | None], None]
+"""Is told how far work has come while it is done, and None at its end."""
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{max(round(seconds), 1)} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
 
 class Backlog:
     """Follows a query through the records that were there when it began. Written by one thread, read by any."""
 
-    def __init__(self, total: int | None, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Begin; of an unknown ``total`` no progress is told."""
-        self._total = total
+    def __init__(self, total: int | None = None, now_s: Callable[[], float] = time.monotonic) -> None:
+        """Begin; a ``total`` that is not known yet is found later."""
         self._now_s = now_s
+        self._done = 0
+        self._total: int | None = None
         self._points: deque[tuple[float, int]] = deque([(now_s(), 0)])
-        self._progress = None if not total else Progress(0, total, 0.0)
+        self._progress: Progress | None = None
+        self.find(total)
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether it is known how many records were there."""
+        return self._total is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether all that was there is read."""
+        return self.is_known and self._progress is None
 
     @property
     def progress(self) -> Progress | None:
-        """Tell how far it is; None once it has caught up."""
+        """Tell how far it is; None while that is not known, and once it has caught up."""
         return self._progress
 
-    def add(self, records: int, *, more: bool) -> None:
+    def find(self, left: int | None) -> None:
+        """Take the count of records that are still to be read; None changes nothing."""
+        if left is not None and self._total is None:
+            self._total = self._done + left
+            self._progress = Progress(self._done, self._total, 0.0) if left else None
+
+    def add(self, records: int, *, more: bool = True) -> None:
         """Note a step: the records it read, and whether there may be more at once."""
+        self._done += records
         if self._progress is None or self._total is None:
             return
-        done = self._progress.done + records
-        if done >= self._total or not more:
+        if self._done >= self._total or not more:
             self._progress = None
             return
         now_s = self._now_s()
-        self._points.append((now_s, done))
+        self._points.append((now_s, self._done))
         while len(self._points) > 2 and now_s - self._points[1][0] >= _SPAN_S:
             self._points.popleft()
         first_s, first = self._points[0]
-        rate = (done - first) / (now_s - first_s) if now_s > first_s else 0.0
-        self._progress = Progress(done, self._total, rate)
+        rate = (self._done - first) / (now_s - first_s) if now_s > first_s else 0.0
+        self._progress = Progress(self._done, self._total, rate)

@@ -75,7 +75,7 @@ class PushQuery:
         self._closing = threading.Lock()
         self._closed = False
         self.rows_in = 0
-        self.backlog = Backlog(None)
+        self.backlog = Backlog()
         self.stopped = False
         try:
             task.prepare(store, earliest=earliest)
@@ -86,6 +86,7 @@ class PushQuery:
 
     def start(self) -> None:
         """Start the query's thread."""
+        self.backlog = Backlog(self.task.lag(self._store))
         self._thread.start()
 
     def stop(self) -> None:
@@ -121,7 +122,6 @@ class PushQuery:
         try:
             if self._left == 0:
                 return
-            self.backlog = Backlog(self.task.lag(self._store))
             while not self._stopping.is_set():
                 seen = self._doorbell.rings()
                 if not self._step():
@@ -145,6 +145,8 @@ class PushQuery:
             self.rows_in += result.count
         self.task.accept(result)
         self.backlog.add(result.count, more=result.count > 0 or result.more or result.waiting)
+        if not self.backlog.is_known:  # a broker has not told yet
+            self.backlog.find(self.task.lag(self._store))
         if result.log:
             self._tell(result.log[:REPORTED_MAX])
         return result.count > 0 or result.more

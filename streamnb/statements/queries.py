@@ -13,6 +13,7 @@ from streamnb.catalog import DataSource
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.processinglog import LogEntry
+from streamnb.engine.progress import Backlog, Report
 from streamnb.engine.push import REPORTED_MAX, PushQuery
 from streamnb.engine.scan import scan
 from streamnb.engine.sides import key_side
@@ -116,8 +117,8 @@ def _key_places(plan: QueryPlan) -> tuple[int, ...]:
     return tuple(i for i, name in enumerate(internal) if name.startswith("k") or name in ("ws", "we"))
 
 
-def pull(pipeline: Pipeline, query: ast.Query, text: str) -> Rows:
-    """Answer a pull query from what there is now.
+def pull(pipeline: Pipeline, query: ast.Query, text: str, report: Report | None = None) -> Rows:
+    """Answer a pull query from what there is now; ``report`` is told how far it has read its topics.
 
     A table must be one that a query maintains, or a SOURCE table; a stream is read from its first record to its last.
     Raises: KsqlStatementError with ksqlDB's wording for what pull queries do not do.
@@ -133,9 +134,9 @@ def pull(pipeline: Pipeline, query: ast.Query, text: str) -> Rows:
         store.execute(create_errors())
         pipeline.registry.install(store)
         if source.is_table:
-            rows = _from_table(pipeline, store, source, program, plan)
+            rows = _from_table(pipeline, store, source, program, plan, report)
         else:
-            rows = _from_stream(pipeline, store, program, plan)
+            rows = _from_stream(pipeline, store, program, plan, report)
     finally:
         store.close()
     limited = plan.limit is not None and len(rows) >= plan.limit
@@ -209,7 +210,12 @@ def _result(store: Store, output: Sql, plan: QueryPlan, limit: int | None) -> li
 
 
 def _from_table(
-    pipeline: Pipeline, store: Store, source: DataSource, program: Program, plan: QueryPlan
+    pipeline: Pipeline,
+    store: Store,
+    source: DataSource,
+    program: Program,
+    plan: QueryPlan,
+    report: Report | None,
 ) -> list[tuple[Any, ...]]:
     """Run the query over a table's current rows."""
     if source.query_id is None or source.query_id not in pipeline.engine.queries:
@@ -221,7 +227,7 @@ def _from_table(
                 summary=f"table {source.name} is not kept by a query",
                 hint=f"CREATE TABLE QUERYABLE_{source.name} AS SELECT * FROM {source.name}; and select from that.",
             )
-        return _from_topic_of_table(pipeline, store, program, plan)
+        return _from_topic_of_table(pipeline, store, program, plan, report)
     query = pipeline.engine.queries[source.query_id]
     table = materialized(source.query_id, query.task.program.shape)
     shape = query.task.program.shape
@@ -242,22 +248,26 @@ def _from_table(
     return _result(store, program.output, plan, plan.limit)
 
 
-def _from_stream(pipeline: Pipeline, store: Store, program: Program, plan: QueryPlan) -> list[tuple[Any, ...]]:
+def _from_stream(
+    pipeline: Pipeline, store: Store, program: Program, plan: QueryPlan, report: Report | None
+) -> list[tuple[Any, ...]]:
     """Run the query over its topics as they are now, or until it has enough rows."""
     rows: list[tuple[Any, ...]] = []
-    for output in _outputs(pipeline, store, program):
+    for output in _outputs(pipeline, store, program, report):
         rows += _result(store, output, plan, None if plan.limit is None else plan.limit - len(rows))
         if plan.limit is not None and len(rows) >= plan.limit:
             break
     return rows
 
 
-def _from_topic_of_table(pipeline: Pipeline, store: Store, program: Program, plan: QueryPlan) -> list[tuple[Any, ...]]:
+def _from_topic_of_table(
+    pipeline: Pipeline, store: Store, program: Program, plan: QueryPlan, report: Report | None
+) -> list[tuple[Any, ...]]:
     """Run the query over a table's topic as it is now, and keep the last row of each key."""
     shape = program.shape
     changes = ident("temp", "pull:changes")
     store.execute(shape.create(changes))
-    for output in _outputs(pipeline, store, program):
+    for output in _outputs(pipeline, store, program, report):
         store.execute(sql("INSERT INTO {} SELECT {} FROM {}", changes, join(", ", shape.columns()), output))
     keys = join(", ", [*shape.key_columns(), *shape.window_columns()[:1]])
     last = sql(
@@ -266,22 +276,28 @@ def _from_topic_of_table(pipeline: Pipeline, store: Store, program: Program, pla
     return _result(store, last, plan, plan.limit)
 
 
-def _outputs(pipeline: Pipeline, store: Store, program: Program) -> Iterator[Sql]:
+def _outputs(pipeline: Pipeline, store: Store, program: Program, report: Report | None) -> Iterator[Sql]:
     """Run a program over its topics as they are now; yields the output of each step that gave records."""
+    report = report or (lambda _: None)
     doorbell = Doorbell()
     topics = [i.source.topic for i in program.inputs]
     readers = [pipeline.reader(topic, doorbell.ring) for topic in topics]
     ends = [pipeline.engine.call(functools.partial(pipeline.log_of(topic).ends, topic)) for topic in topics]
     task = QueryTask("pull", program, readers, pipeline.registry, None)
     errors: list[LogEntry] = []
+    backlog = Backlog(sum(next_ - first for parts in ends for first, next_ in parts.values()))
     try:
         task.prepare(store, earliest=True)
         for step in scan(task, store, ends, doorbell, int(pipeline.setting("max.batch.records"))):
             errors += step.log[: REPORTED_MAX - len(errors)]
+            backlog.add(step.count)
+            if backlog.progress is not None:
+                report(backlog.progress)
             if step.count:
                 yield task.output()
     finally:
         task.close()
+        report(None)
         if errors:
             with contextlib.suppress(StoreError):  # the engine has stopped
                 pipeline.engine.call(functools.partial(pipeline.engine.write_log, errors))

@@ -8,8 +8,10 @@ from collections.abc import Callable
 
 import ipywidgets
 
+from streamnb.engine.progress import Progress
 from streamnb.widgets.delivery import tree
 from streamnb.widgets.feed import LiveQuery
+from streamnb.widgets.progress import bar_html
 
 __all__ = ["ENDED", "Meter", "StatusBar", "close_tree", "state_name"]
 
@@ -65,14 +67,21 @@ class StatusBar:
             layout=ipywidgets.Layout(align_items="center", width="100%", overflow="hidden"),
         )
 
-    def show(self, state: str, total: int, now_s: float, error: str | None = None) -> None:
-        """Draw the line anew; nothing is sent while it stays the same."""
+    def show(
+        self, state: str, total: int, now_s: float, error: str | None = None, progress: Progress | None = None
+    ) -> None:
+        """Draw the line anew; nothing is sent while it stays the same.
+
+        ``progress`` is that of a query which catches up with what was there when it began.
+        """
         ended = state in ENDED
         rate = self._meter.rate(now_s, total)
         facts = [html.escape(self._name)] if self._name else []
         facts.append(f"{total:,} {self._noun}{'' if total == 1 else 's'}")
         if not ended:
             facts.append(f"{rate:,.0f}/s")
+        if progress is not None and not ended:
+            facts.append(bar_html(progress, "catching up"))
         if error:
             facts.append(f'<span style="color:{_COLOURS["ERROR"]}">{html.escape(error[:300])}</span>')
         dot = f'<span style="color:{_COLOURS.get(state, _RESTING)}">&#9679;</span>'

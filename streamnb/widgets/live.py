@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import ipywidgets
 
+from streamnb.engine.progress import Progress
 from streamnb.errors import StreamnbError
 from streamnb.widgets.controls import ENDED, StatusBar, close_tree, state_name
 from streamnb.widgets.delivery import answer_while_busy
@@ -26,8 +27,13 @@ _HOLD_S = 1.0  # how long the rows of an earlier plan stay while the new one has
 class Status(Protocol):
     """What shows the state of a view's query."""
 
-    def show(self, state: str, total: int, now_s: float, error: str | None = None) -> None:
-        """Draw the state, the number of changes so far, and an error; nothing is sent while they stay the same."""
+    def show(
+        self, state: str, total: int, now_s: float, error: str | None = None, progress: Progress | None = None
+    ) -> None:
+        """Draw the state, the number of changes so far, and an error; nothing is sent while they stay the same.
+
+        ``progress`` is that of a query which catches up with what was there when it began.
+        """
         ...
 
 
@@ -180,7 +186,9 @@ class LiveView:
             return
         self._status_s = now_s
         shown = "DONE" if self._snapshot.done and state not in ENDED else state
-        self._status.show(shown, self._snapshot.total, now_s, self._snapshot.error or self.query.problem)
+        problem = self._snapshot.error or self.query.problem
+        progress = getattr(self.query, "progress", None)  # what is drawn without an engine has none
+        self._status.show(shown, self._snapshot.total, now_s, problem, progress)
 
     def _renew_picture(self, now_s: float, last: bool) -> None:
         if self._display_id is not None and self._renewal.due(now_s, self._version, last):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import anywidget
 import ipywidgets
 import traitlets
 
+from streamnb.engine.progress import Progress
 from streamnb.widgets.controls import ENDED, Meter, close_tree
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.transport import static_text
@@ -28,15 +28,6 @@ def compact(number: float) -> str:
     return f"{number:.0f}"
 
 
-class Progress(Protocol):
-    """How far a query has come on what was there when it began."""
-
-    @property
-    def left(self) -> int: ...
-    @property
-    def share(self) -> float: ...
-
-
 class PanelHead(anywidget.AnyWidget):
     """The line above a view: its title, a dot for the state and the rate; below it an error when there is one."""
 
@@ -47,24 +38,24 @@ class PanelHead(anywidget.AnyWidget):
     detail = traitlets.Unicode().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, title: str, noun: str, progress: Callable[[], Progress | None] = lambda: None) -> None:
+    def __init__(self, title: str, noun: str) -> None:
         self._noun = noun
         self._meter = Meter()
-        self._progress = progress
         super().__init__(title=title)
 
-    def show(self, state: str, total: int, now_s: float, error: str | None = None) -> None:
-        """Draw the state anew; only what has changed is sent."""
+    def show(
+        self, state: str, total: int, now_s: float, error: str | None = None, progress: Progress | None = None
+    ) -> None:
+        """Draw the state anew; only what has changed is sent. While the query catches up, the rate is a share."""
         rate = self._meter.rate(now_s, total)
         facts = [state.lower(), f"{total:,} {self._noun}{'' if total == 1 else 's'}"]
-        behind = None if state in ENDED else self._progress()
         self.state = state
         self.rate = "" if state in ENDED else f"{compact(rate)}/s"
         if state not in ENDED:
             facts.append(f"{rate:,.1f}/s")
-        if behind is not None:
-            self.rate = f"catching up, {behind.share:.0%}"
-            facts.append(f"{behind.left:,} records behind")
+        if progress is not None and state not in ENDED:
+            self.rate = f"catching up, {progress.share:.0%}"
+            facts.append(f"{progress.left:,} records behind")
         self.detail = " · ".join(facts)
         self.error = (error or "")[:_ERROR_CHARS_MAX]
 
@@ -100,7 +91,7 @@ class ViewPanel(Panel):
 
     def __init__(self, view: LiveView) -> None:
         self.view = view
-        self.head = PanelHead(view.name, view.noun, lambda: getattr(view.query, "progress", None))
+        self.head = PanelHead(view.name, view.noun)
         self.head.add_class("snb-card-top")
         body = view.embed(self.head)
         body.add_class("snb-card-body")

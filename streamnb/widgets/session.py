@@ -22,6 +22,7 @@ from streamnb.widgets.feed import LiveQuery
 from streamnb.widgets.graph import LiveGraph
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
+from streamnb.widgets.progress import ProgressBar
 from streamnb.widgets.replan import watch
 from streamnb.widgets.reports import (
     JOB_COLUMNS,
@@ -116,6 +117,7 @@ class NotebookSession:
         """
         self.close()
         self._workspace = connect(url, auto_offset_reset=self.offset_reset)
+        self._workspace.on_progress = ProgressBar()
         lines = [
             f"connected to {mask_secrets(url)} · streamnb {streamnb.__version__} · "
             f"auto.offset.reset = {self.offset_reset} in notebooks"
@@ -246,7 +248,7 @@ class NotebookSession:
             raise
         self._jobs[name] = Job(name, live, self._owner, view, watch(live))
         if options.wait:
-            _wait(name, live)
+            _wait(name, live, progress=view is None)
             if view is not None:
                 view.settle(_SETTLE_S)
 
@@ -317,9 +319,9 @@ class NotebookSession:
             publish({"text/plain": write_script(file, script)})
 
 
-def _wait(name: str, live: Live) -> None:
+def _wait(name: str, live: Live, *, progress: bool) -> None:
     try:
-        live.wait()
+        live.wait(progress=progress)  # a view has a bar of its own
     except KeyboardInterrupt:
         hint = f"the query goes on; %ksql stop {name} ends it"
         raise KsqlError(f"no longer waiting for {name}", hint=hint) from None

@@ -259,7 +259,7 @@ def test_settings_are_listed_once_after_a_reload(notebook: Notebook) -> None:
 
 
 def test_interrupt_ends_the_wait_and_not_the_query(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(live: Live, timeout: float | None = None) -> bool:
+    def interrupted(live: Live, timeout: float | None = None, *, progress: bool = True) -> bool:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Live, "wait", interrupted)

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
 import pytest
 
+from streamnb.engine.progress import Progress
 from streamnb.errors import StreamnbError
 from streamnb.schema import BIGINT, STRING
 from streamnb.widgets import dashboard as module
@@ -205,11 +205,9 @@ def test_still_picture_of_a_chart_is_an_image(sender: StillSender, page: list[di
 
 
 def test_head_tells_how_far_a_query_is_that_catches_up() -> None:
-    behind: list[Any] = [SimpleNamespace(left=7500, share=0.25)]
-    head = PanelHead("", "record", lambda: behind[0])
-    head.show("RUNNING", 2500, 0.0)
+    head = PanelHead("", "record")
+    head.show("RUNNING", 2500, 0.0, None, Progress(2500, 10_000, 0.0))
     assert (head.rate, head.detail) == ("catching up, 25%", "running · 2,500 records · 0.0/s · 7,500 records behind")
-    behind[0] = None
     head.show("RUNNING", 10_000, 1.0)
     assert head.rate == "7.5k/s"
 
