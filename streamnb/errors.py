@@ -100,7 +100,8 @@ def _first_line(message: str) -> str:
     return message.strip().split("\n", 1)[0].rstrip(".")
 
 
-_RED, _BOLD, _DIM, _CYAN = "1;31", "1", "2", "36"
+# JupyterLab draws bold red in a shade that its dark theme swallows.
+_RED, _BOLD, _DIM, _CYAN = "31", "1", "2", "36"
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

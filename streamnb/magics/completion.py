@@ -22,6 +22,7 @@ from streamnb.magics.vocabulary import (
     Found,
     connector_words,
     functions,
+    kind_of,
     property_words,
     settings,
     topics,
@@ -125,7 +126,7 @@ def _option_values(option: Option, statement: str, workspace: Workspace | None) 
     if option.metavar == "COLUMN" and workspace is not None:
         scope = Scope.of(workspace.pipeline.catalog, statement)
         aliases = [(alias.upper(), "column") for alias in _ALIASES.findall(statement)]
-        return aliases + [(written(name), f"column {type_}") for name, type_, _ in scope.columns()]
+        return aliases + [(written(name), kind_of(type_)) for name, type_, _ in scope.columns()]
     return []
 
 
@@ -133,7 +134,7 @@ def _command_words(command: str, workspace: Workspace | None) -> Found:
     if command == "print":
         return topics(workspace)
     if command == "stop" and workspace is not None:
-        return [(live.name, "live query") for live in workspace.lives()]
+        return [(live.name, "query") for live in workspace.lives()]
     return []
 
 
@@ -173,12 +174,12 @@ class _Statement:
         """List texts or quoted names, without the quotes."""
         if quote != "'":
             names = [(s.name, s.kind.lower()) for s in self._catalog]
-            return names + [(name, f"column {type_}") for name, type_, _ in self._scope(before).columns()]
+            return names + [(name, kind_of(type_)) for name, type_, _ in self._scope(before).columns()]
         value = _PROPERTY_VALUE.search(before)
         if value is not None:
             name = value[1] or value[2]
             if name.upper() == "TIMESTAMP":
-                return [(column, f"column {type_}") for column, type_, _ in self._scope(before).columns()]
+                return [(column, kind_of(type_)) for column, type_, _ in self._scope(before).columns()]
             return values(name, self.workspace)
         if _BEFORE_TOPIC.search(before):
             return topics(self.workspace)
@@ -192,7 +193,7 @@ class _Statement:
         """List what may stand behind a text that ends between two words."""
         path = PATH.search(before)
         if path is not None:
-            return [(written(name), f"column {type_}"[:60]) for name, type_, _ in self._scope(before).members(path[0])]
+            return [(written(name), kind_of(type_)) for name, type_, _ in self._scope(before).members(path[0])]
         for pattern, listed in self._named():
             if pattern.search(before):
                 return listed()
@@ -229,7 +230,7 @@ class _Statement:
         return [(name, "connector") for name in names]
 
     def _types(self) -> Found:
-        own = [(name, "custom type") for name in self._catalog.types]
+        own = [(name, "type") for name in self._catalog.types]
         return own + [(name, "type") for name in (*_TYPES, *sorted(_TYPE_WORDS))]
 
     def _words(self, before: str) -> Found:
@@ -242,10 +243,10 @@ class _Statement:
         found: Found = []
         if takes_values or _INSERTED.match(before):
             scope = self._scope(before)
-            found += [(written(name), f"column {type_}"[:60]) for name, type_, _ in scope.columns()]
+            found += [(written(name), kind_of(type_)) for name, type_, _ in scope.columns()]
         if takes_values:
             found += [(alias, "alias") for alias, source in scope.sources if alias != source.name]
-            found += [(name, "pseudo column") for name in scope.pseudo_columns()]
+            found += [(name, kind_of(type_)) for name, type_ in scope.pseudo_columns()]
             found += [] if self.workspace is None else functions(self.workspace)
         return found + _keywords(accepted)
 

@@ -18,11 +18,13 @@ from streamnb.magics.help import HELP
 from streamnb.magics.inspection import Inspection
 from streamnb.magics.options import CELL_OPTIONS, Given, read_options
 from streamnb.results import Live, Message, Result, Rows
+from streamnb.widgets.chart import HEIGHT_PX
 from streamnb.widgets.dashboard import Dashboard
 from streamnb.widgets.encoding import ChartOptions
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
 from streamnb.widgets.session import CellOptions, NotebookSession
+from streamnb.widgets.views import POINTS_MAX
 
 __all__ = ["KsqlMagics", "load_ipython_extension", "unload_ipython_extension"]
 
@@ -34,7 +36,10 @@ class KsqlMagics(Magics):
     """Streaming SQL in cells. ``%config KsqlMagics`` lists these settings, ``%config KsqlMagics.rate = 5`` sets one."""
 
     max_rows = traitlets.Int(200, min=1, help="Rows that a table shows, if --limit does not say.").tag(config=True)
-    max_points = traitlets.Int(1000, min=1, help="Points that a chart shows, if --limit does not say.").tag(config=True)
+    max_points = traitlets.Int(POINTS_MAX, min=1, help="Points that a chart shows, if --limit does not say.").tag(
+        config=True
+    )
+    chart_height = traitlets.Int(HEIGHT_PX, min=80, help="Height of a chart in pixels.").tag(config=True)
     rate = traitlets.Float(20.0, min=0.1, help="Frames a second at most, if --rate does not say.").tag(config=True)
     offset_reset = traitlets.Enum(
         ("earliest", "latest"), "earliest", help="Where queries start: auto.offset.reset of a new connection."
@@ -84,12 +89,16 @@ class KsqlMagics(Magics):
         return result
 
     def _cell_options(self, given: Given) -> CellOptions:
-        kind, x, y, color = (given.text(key) for key in ("chart", "x", "y", "color"))
-        chart = ChartOptions(kind or "auto", x, y, color) if kind or x or y or color else None
+        kind, x, y, color, window = (given.text(key) for key in ("chart", "x", "y", "color", "window"))
+        chart = None
+        limit: int | None = self.max_rows
+        if kind or x or y or color or window:
+            chart = ChartOptions(kind or "auto", x, y, color, window, self.chart_height)
+            limit = None if kind == "metric" else self.max_points  # tiles are few
         return CellOptions(
             given.text("o"),
             chart,
-            given.number("limit") or (self.max_rows if chart is None else self.max_points),
+            given.number("limit") or limit,
             given.rate("rate") or self.rate,
             show=not given.flag("no_display"),
             wait=given.flag("wait"),

@@ -98,6 +98,7 @@ CELL_OPTIONS = (
     Option("--x", "the chart's horizontal column", "COLUMN"),
     Option("--y", "the chart's height, a column of numbers", "COLUMN"),
     Option("--color", "one colour for each value of this column", "COLUMN"),
+    Option("--window", "how far back a time axis reaches from the newest event: 30s, 5m, 1h", "SPAN"),
     Option("--limit", "show the newest N rows or points", "N", _count),
     Option("--rate", "draw at most N times a second", "N", _above_zero),
     Option("--no-display", "start the query without a view"),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamnb.catalog import Catalog, DataSource
-from streamnb.schema import BIGINT, Array, Map, SqlType, Struct, quote_name
+from streamnb.schema import BIGINT, INTEGER, Array, Map, SqlType, Struct, quote_name
 from streamnb.sql.tokens import is_plain_name
 
 __all__ = ["PATH", "Scope", "written"]
@@ -20,7 +20,8 @@ _SOURCE = re.compile(
 _PART = re.compile(r"(`[^`]+`|\w+)\s*((?:\[[^\]]*\]\s*)*)(\.|->)\s*")
 PATH = re.compile(r"(?:(?:`[^`]+`|\w+)\s*(?:\[[^\]]*\]\s*)*(?:\.|->)\s*)+\Z")
 """What stands before a name that belongs to something: ``alias.``, ``column->``, ``alias.column[1]->field->``."""
-_PSEUDO = (("ROWTIME", BIGINT), ("ROWPARTITION", None), ("ROWOFFSET", None))
+_PSEUDO = (("ROWTIME", BIGINT), ("ROWPARTITION", INTEGER), ("ROWOFFSET", BIGINT))
+_BOUNDS = (("WINDOWSTART", BIGINT), ("WINDOWEND", BIGINT))
 
 
 def written(name: str) -> str:
@@ -53,12 +54,12 @@ class Scope:
         for _, source in self.sources:
             yield from ((c.name, c.type, source) for c in source.schema.columns())
 
-    def pseudo_columns(self) -> Iterator[str]:
+    def pseudo_columns(self) -> Iterator[tuple[str, SqlType]]:
         """List the columns that no schema declares."""
         if self.sources:
-            yield from (name for name, _ in _PSEUDO)
+            yield from _PSEUDO
         if any(source.window is not None for _, source in self.sources):
-            yield from ("WINDOWSTART", "WINDOWEND")
+            yield from _BOUNDS
 
     def members(self, path: str) -> list[tuple[str, SqlType, str]]:
         """List what may follow a path, ``alias.`` or ``column->``: names, types, and where each comes from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import types
 from collections.abc import Iterable, Mapping
 
@@ -12,17 +13,28 @@ from streamnb.connectors.datagen import CONNECTOR_KEYS, DATAGEN_CLASSES
 from streamnb.connectors.quickstarts import QUICKSTARTS
 from streamnb.errors import StreamnbError
 from streamnb.plan.properties import PROPERTY_NAMES
+from streamnb.schema import SqlType
 from streamnb.serde.registry import AVAILABLE_FORMATS
 from streamnb.sql.bindings import literal_of, value_of
 from streamnb.sql.print_expressions import format_expression
 from streamnb.workspace import Workspace
 
-__all__ = ["Found", "connector_words", "functions", "property_words", "settings", "topics", "values", "variables"]
+__all__ = [
+    "Found",
+    "connector_words",
+    "functions",
+    "kind_of",
+    "property_words",
+    "settings",
+    "topics",
+    "values",
+    "variables",
+]
 
 Found = list[tuple[str, str]]  # text, and what it is
 
 _NEVER_BOUND = ("In", "Out", "exit", "quit", "get_ipython", "open")
-_SHOWN_MAX = 40
+_SHOWN_MAX = 20
 _COMMON = ("KAFKA_TOPIC", "VALUE_FORMAT", "KEY_FORMAT", "FORMAT", "PARTITIONS", "TIMESTAMP", "TIMESTAMP_FORMAT")
 _TOPICS = ("KAFKA_TOPIC", "kafka.topic")
 _BOOLEANS = ("true", "false")
@@ -47,6 +59,11 @@ def property_words(statement: str) -> Found:
     return [(name, "property") for name in sorted(free, key=_rank)]
 
 
+def kind_of(type_: SqlType) -> str:
+    """Name the kind of a column in one word: what JupyterLab writes beside a completion has room for no more."""
+    return re.split("[<(]", str(type_), maxsplit=1)[0]
+
+
 def _rank(name: str) -> int:
     """Put first what most statements need."""
     return _COMMON.index(name) if name in _COMMON else len(_COMMON)
@@ -54,7 +71,7 @@ def _rank(name: str) -> int:
 
 def connector_words(statement: str) -> Found:
     """List the keys of a connector that a statement has not yet, without quotes."""
-    return [(key, "connector key") for key in CONNECTOR_KEYS if f"'{key}'" not in statement.lower()]
+    return [(key, "key") for key in CONNECTOR_KEYS if f"'{key}'" not in statement.lower()]
 
 
 def values(name: str, workspace: Workspace | None) -> Found:
@@ -92,8 +109,8 @@ def functions(workspace: Workspace) -> Found:
     registry = workspace.pipeline.registry
     kinds: Iterable[tuple[str, list[str]]] = (
         ("function", registry.names()),
-        ("aggregate function", registry.aggregate_names()),
-        ("table function", registry.table_names()),
+        ("aggregate", registry.aggregate_names()),
+        ("table\N{NO-BREAK SPACE}function", registry.table_names()),
     )
     return sorted({name: kind for kind, names in kinds for name in names}.items())
 
@@ -106,7 +123,7 @@ def variables(names: Mapping[str, object], *, as_names: bool) -> Found:
             continue
         shown = _literal(value)
         if shown is not None and (not as_names or isinstance(value_of(value), str)):
-            found.append((name, f"variable {shown}"))
+            found.append((name, shown))
     return sorted(found)
 
 
@@ -117,4 +134,5 @@ def _literal(value: object) -> str | None:
         text = format_expression(literal_of(value))
     except Exception:  # a value of somebody else's class may do anything when it is asked
         return None
-    return text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
+    text = text if len(text) <= _SHOWN_MAX else text[: _SHOWN_MAX - 1] + "…"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")

@@ -78,9 +78,9 @@ class StatusBar:
         rate = self._meter.rate(now_s, total)
         facts = [html.escape(self._name)] if self._name else []
         facts.append(f"{total:,} {self._noun}{'' if total == 1 else 's'}")
-        if not ended:
+        if not ended and progress is None:
             facts.append(f"{rate:,.0f}/s")
-        if progress is not None and not ended:
+        elif progress is not None and not ended:
             facts.append(bar_html(progress, "catching up"))
         if error:
             facts.append(f'<span style="color:{_COLOURS["ERROR"]}">{html.escape(error[:300])}</span>')

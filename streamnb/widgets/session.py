@@ -338,6 +338,8 @@ def _draw(query: LiveQuery, options: CellOptions, name: str) -> LiveView:
         x=asked.x,
         y=asked.y,
         color=asked.color,
+        window=asked.window,
+        height=asked.height,
         name=name,
         limit=options.limit,
         rate=options.rate,

@@ -512,7 +512,7 @@ def test_functions_of_all_kinds_are_completed(pipeline: Workspace) -> None:
     nb.udtf("ZZ_TABLE(INT) -> INT")(range)
     cell = "%%ksql\nSELECT ZZ_"
     found = complete(cell, len(cell), pipeline, {})
-    assert found == ("ZZ_", [("ZZ_SCALAR", "function"), ("ZZ_TABLE", "table function")])
+    assert found == ("ZZ_", [("ZZ_SCALAR", "function"), ("ZZ_TABLE", "table\N{NO-BREAK SPACE}function")])
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 1000])

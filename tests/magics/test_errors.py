@@ -24,8 +24,8 @@ def test_error_is_coloured_where_the_shell_is(notebook: Notebook) -> None:
     assert not notebook.run(REFUSED)
     lines = notebook.printed.splitlines()
     assert [_ANSI.sub("", line) for line in lines[:3]] == PLAIN
-    assert lines[0].startswith("\x1b[1;31merror:\x1b[0m ")
-    assert lines[2].endswith("\x1b[1;31m^^^^^\x1b[0m")
+    assert lines[0].startswith("\x1b[31merror:\x1b[0m ")
+    assert lines[2].endswith("\x1b[31m^^^^^\x1b[0m")
     assert lines[3].startswith("\x1b[36mhint:\x1b[0m ")
     notebook.shell.colors = "nocolor"
     assert not notebook.run(REFUSED)
