@@ -61,6 +61,8 @@ class RowKeeper:
 
     def relation(self, feed: Feed) -> Relation:
         """Return the relation, made when it is first asked for."""
+        if self._relation is not None:  # without the lock: whoever adds to the relation may wait for a reader
+            return self._relation
         with self.lock:
             if self._relation is None:
                 relation = Relation(self._columns, self._keys, is_table=self._is_table, rows_max=self._rows_max)

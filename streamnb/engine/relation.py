@@ -23,7 +23,7 @@ from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.engine.rowfilter import RowFilter, compile_filter
 from streamnb.engine.viewport import Delta, Page, RowSet, SortItem, Viewport
 from streamnb.schema import STRING, SqlType
-from streamnb.store import Store
+from streamnb.store import DatabaseError, Store
 
 __all__ = ["CHANGES_MAX", "ROWS_MAX", "Relation", "View"]
 
@@ -71,6 +71,7 @@ class Relation:
         self.is_table = is_table
         self.watchers: list[Callable[[], None]] = []
         self.skipped = 0
+        self.closed = False
         self._rows_max = rows_max
         self._store = Store.open(None)
         self._lock = threading.RLock()
@@ -248,8 +249,12 @@ class Relation:
 
     def _advance(self, changes: bool, delta: Delta) -> None:
         for view, viewport in self._viewports.items():
-            if view.changes == changes:
+            if view.changes != changes:
+                continue
+            try:
                 viewport.advance(delta)
+            except DatabaseError:  # of its filter; whoever looks at it next is told
+                viewport.forget()
 
     def _shrink(self) -> None:
         """Drop the oldest rows above what is kept, and what was deleted, which DuckDB keeps until then."""
@@ -334,6 +339,7 @@ class Relation:
     def close(self) -> None:
         """Let go of the rows."""
         with self._lock:
+            self.closed = True
             _open.discard(self)
             self._viewports.clear()
             self._store.close()

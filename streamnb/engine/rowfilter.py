@@ -41,6 +41,7 @@ __all__ = ["Condition", "RowFilter", "column_text", "compile_filter", "is_instan
 FILTER_CHARS_MAX = 1000
 _COMPARISON = re.compile(r"(>=|<=|!=|<>|>|<|=)?\s*(.+)\Z", re.S)
 _NUMBER = re.compile(r"[+-]?(\d[\d_,]*)?(\.\d+)?([eE][+-]?\d+)?\Z")
+_EPOCH = dt.datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -110,20 +111,23 @@ def compile_filter(columns: Sequence[tuple[str, SqlType]], wanted: RowFilter) ->
 
 def _search_condition(bind: _Binder, columns: Sequence[tuple[str, SqlType]], search: str) -> Sql:
     """Search in texts; numbers have to be equal, instants within the span that the text names."""
-    pattern = bind(_pattern(search))
-    parts = [sql("{} IS NULL", pattern)]  # the parameter counts as used even if no column can contain the text
+    parts: list[Sql] = []
     for place, (name, type_) in enumerate(columns):
         column = ident(f"c{place}")
         if type_ in (STRING, BYTES, TIME) or not isinstance(type_, Primitive | Decimal):
-            parts.append(sql("{} ILIKE {} ESCAPE '\\'", column_text(column, type_), pattern))
+            parts.append(_contains(bind, column_text(column, type_), search))
         elif not search.startswith((">", "<", "=", "!")) and ".." not in search:
             with contextlib.suppress(KsqlError):  # the text is no such value, so no value is it
                 parts.append(_column_condition(bind, name, type_, column, search))
-    return join(" OR ", [sql("coalesce({}, false)", part) for part in parts])
+    return join(" OR ", [sql("coalesce({}, false)", part) for part in parts] or [sql("false")])
 
 
-def _pattern(text: str) -> str:
-    return "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+def _contains(bind: _Binder, column: Sql, text: str) -> Sql:
+    """Tell whether a text contains another in any case; one without letters is found in half the time."""
+    if text.lower() == text.upper():
+        return sql("contains({}, {})", column, bind(text))
+    pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
+    return sql("{} ILIKE {} ESCAPE '\\'", column, bind(pattern))
 
 
 def _column_condition(bind: _Binder, name: str, type_: SqlType, column: Sql, text: str) -> Sql:
@@ -134,8 +138,7 @@ def _column_condition(bind: _Binder, name: str, type_: SqlType, column: Sql, tex
     if type_ == BOOLEAN:
         return _boolean(bind, name, column, text)
     if is_instant(name, type_) or type_ in (TIMESTAMP, DATE):
-        moment = column if type_ != BIGINT else sql("make_timestamp_ms({})", column)
-        return _moments(bind, name, sql("{}::TIMESTAMP", moment), text)
+        return _moments(bind, name, column, text, in_ms=type_ == BIGINT)
     if type_ == TIME:
         return _compare(bind, sql("{}::VARCHAR", column), text, str)
     if type_.is_numeric:
@@ -150,8 +153,8 @@ def _texts(bind: _Binder, column: Sql, text: str) -> Sql:
         wanted = text[1:].removeprefix("=").strip()
         if text.startswith("!="):
             return sql("{} IS DISTINCT FROM {}", column, bind(wanted))
-        return sql("coalesce({} NOT ILIKE {} ESCAPE '\\', true)", column, bind(_pattern(wanted)))
-    return sql("{} ILIKE {} ESCAPE '\\'", column, bind(_pattern(text)))
+        return sql("NOT coalesce({}, false)", _contains(bind, column, wanted))
+    return _contains(bind, column, text)
 
 
 def _boolean(bind: _Binder, name: str, column: Sql, text: str) -> Sql:
@@ -214,15 +217,19 @@ _MOMENT = re.compile(
 )
 
 
-def _moments(bind: _Binder, name: str, column: Sql, text: str) -> Sql:
+def _moments(bind: _Binder, name: str, column: Sql, text: str, *, in_ms: bool) -> Sql:
     """Compare instants in UTC; a text such as ``2018-03`` stands for all of that span."""
 
-    def start(part: str) -> dt.datetime:
-        return _span_of(name, part)[0]
+    def bound(moment: dt.datetime) -> Any:
+        return (moment - _EPOCH) // dt.timedelta(milliseconds=1) if in_ms else moment
 
-    def last(part: str) -> dt.datetime:
-        return _span_of(name, part)[1] - dt.timedelta(microseconds=1)
+    def start(part: str) -> Any:
+        return bound(_span_of(name, part)[0])
 
+    def last(part: str) -> Any:
+        return bound(_span_of(name, part)[1] - dt.timedelta(microseconds=1))
+
+    column = column if in_ms else sql("try_cast({} AS TIMESTAMP)", column)  # a DATE may be too far away
     if ".." in text:
         return _between(bind, column, text, start, last)
     match = _COMPARISON.match(text)

@@ -12,6 +12,7 @@ from streamnb.engine.rowfilter import RowFilter
 from streamnb.engine.viewport import Page
 from streamnb.errors import StreamnbError
 from streamnb.schema import STRING
+from streamnb.store import DatabaseError, reason_of
 from streamnb.widgets.columns import Packer, pack_columns
 from streamnb.widgets.feed import FeedSnapshot
 from streamnb.widgets.rows import Layout
@@ -124,12 +125,11 @@ class PageFrames:
         follow = not request.paused or view != self._view
         try:
             page = relation.page(view, request.first, request.count, follow=follow)
-        except StreamnbError as error:
-            if request.view == self._accepted:
+        except (StreamnbError, DatabaseError) as error:
+            if request.view == self._accepted or relation.closed:
                 raise
             # The reader is told what is wrong; the rows on show stay and go on.
-            hint = f" · {error.hint}" if error.hint else ""
-            self._problem = f"{error.summary or error.message}{hint}"
+            self._problem = _told(error)
             self.request = replace(request, view=self._accepted)
             return self._frame(full)
         self._accepted = request.view
@@ -177,6 +177,12 @@ class PageFrames:
             "gone": sorted(page.gone),
             "buffers": [packer.buffer()],
         }
+
+
+def _told(error: StreamnbError | DatabaseError) -> str:
+    if isinstance(error, StreamnbError):
+        return f"{error.summary or error.message}{f' · {error.hint}' if error.hint else ''}"
+    return reason_of(error)
 
 
 def _state(request: Request) -> dict[str, Any]:

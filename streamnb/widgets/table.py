@@ -21,7 +21,7 @@ from streamnb.widgets.transport import FrameWidget, static_text
 
 __all__ = ["LiveTable"]
 
-_PARTS = ("dom", "frames", "format", "columns", "scroll", "selection", "tools", "grid", "view")
+_PARTS = ("dom", "frames", "format", "columns", "scroll", "selection", "tools", "painter", "questions", "grid", "view")
 _IDLE_S = 5.0
 _JOBS_MAX = 16
 _log = logging.getLogger(__name__)
@@ -136,11 +136,9 @@ class LiveTable(FrameWidget):
         while self._await():
             try:
                 self._serve()
-            except DatabaseError:
-                if not self._ended:
-                    _log.exception("the rows of a live table are gone")
-                return
             except Exception:
+                if self._relation.closed:
+                    return
                 _log.exception("a frame of a live table is left out")
 
     def _await(self) -> bool:
@@ -191,6 +189,6 @@ class LiveTable(FrameWidget):
                 answer, data = cell_of(self._relation, view, message)
             else:
                 answer, data = self._exports.part(self._relation, view, message)
-        except (StreamnbError, KeyError, TypeError, ValueError) as error:
+        except (StreamnbError, DatabaseError, KeyError, TypeError, ValueError) as error:
             answer, data = {"problem": str(error)}, b""
         self.send({"type": kind, "q": message.get("q"), **answer}, buffers=[data])

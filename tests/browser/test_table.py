@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 SETUP = "import numpy as np\nfrom tests.browser import big, scenes"
 BOX = ".snb-scroll"
 ROWS = 30_000
+expect.set_options(timeout=30_000)
 
 
 def picture(notebook: NotebookPage, name: str) -> None:

@@ -104,7 +104,7 @@ class Head {
   // Columns grow with what they show, up to a bound, until the reader sets a width.
   grow(index, text) {
     if (this.fixed.has(index) || this.widths[index] >= WIDTH_FIRST_MAX) return false;
-    if (text.length * 6 + PAD < this.widths[index]) return false;
+    if (text.length * 9 + PAD < this.widths[index]) return false;
     const mono = this.grid.columns[index].kind === "nested" ? 1.15 : 1;
     const width = clamp(this.textWidth(text) * mono + PAD, WIDTH_MIN, WIDTH_FIRST_MAX);
     if (width <= this.widths[index]) return false;

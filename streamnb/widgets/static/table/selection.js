@@ -9,7 +9,7 @@ class Selection {
     box.addEventListener("keydown", (event) => this.key(event));
     grid.body.addEventListener("pointerdown", (event) => this.press(event));
     grid.body.addEventListener("pointermove", (event) => event.buttons === 1 && this.anchor && this.sweep(event));
-    grid.body.addEventListener("dblclick", () => this.grid.askValue());
+    grid.body.addEventListener("dblclick", () => this.grid.questions.askValue());
   }
 
   clear() {
@@ -45,7 +45,7 @@ class Selection {
     if (!extend || !this.anchor) this.anchor = { ...this.active };
     if (reveal) {
       this.grid.scroller.reveal(row);
-      this.grid.revealColumn(column);
+      this.grid.painter.revealColumn(column);
     }
     this.grid.schedule();
   }
@@ -94,8 +94,8 @@ class Selection {
       this.anchor = { row: 0, column: 0 };
       this.active = { row: total - 1, column: this.grid.columns.length - 1 };
       this.grid.schedule();
-    } else if (control && event.key === "c") this.grid.copy();
-    else if (event.key === "Enter" && this.active) this.grid.askValue();
+    } else if (control && event.key === "c") this.grid.questions.copy();
+    else if (event.key === "Enter" && this.active) this.grid.questions.askValue();
     else if (event.key === "Escape" && this.active) this.clear();
     else if (event.key === "/") this.grid.tools.search.focus();
     else return;

@@ -26,9 +26,9 @@ class Tools {
     this.group = button("1,000", "thousands separators", null, () => grid.set("group", !grid.settings.group));
     this.zone = button("UTC", "times in UTC or in local time", null, () => grid.set("local", !grid.settings.local));
     this.pause = button("Pause", "let new rows wait", "pause", () => grid.pause(!grid.state.paused));
-    this.copy = button("", "copy the selected cells, or the rows on show (Ctrl+C)", "copy", () => grid.copy());
+    this.copy = button("", "copy the selected cells, or the rows on show (Ctrl+C)", "copy", () => grid.questions.copy());
     this.copy.setAttribute("aria-label", "copy");
-    this.csv = button("CSV", "save all rows of this view as a CSV file", "save", () => grid.exportAll());
+    this.csv = button("CSV", "save all rows of this view as a CSV file", "save", () => grid.questions.exportAll());
     this.node.append(this.group, this.zone);
     if (grid.isLive) this.node.append(this.pause);
     this.node.append(this.copy, this.csv);
