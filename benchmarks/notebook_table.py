@@ -21,7 +21,7 @@ from tests.browser.jupyter import Lab, NotebookPage, browser_page, missing
 
 PEER = {"sort": "0.35", "filter": "0.9", "repaints": "18"}
 MARK = "<!-- notebook table -->"
-ROUNDS = 5
+ROUNDS = 3
 WATCH_S = 8
 TOOLS = """() => {
     const rows = () => [...document.querySelectorAll('.snb-tbody tr:not(.snb-wait)')];

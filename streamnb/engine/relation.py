@@ -21,7 +21,8 @@ import pyarrow.compute as pc
 
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.engine.rowfilter import RowFilter, compile_filter
-from streamnb.engine.viewport import Delta, Page, RowSet, SortItem, Viewport
+from streamnb.engine.roworder import RowSet, SortItem
+from streamnb.engine.viewport import Delta, Page, Viewport
 from streamnb.schema import STRING, SqlType
 from streamnb.store import DatabaseError, Store
 
@@ -81,7 +82,6 @@ class Relation:
         self._given = 0
         self._version = 0
         self._total = 0
-        self._next_id = 1
         self._counts = {"rows": 0, "changes": 0}
         self._dead = 0
         self._numbers = 0

@@ -9,6 +9,7 @@ rows held no longer cover what is on show are all rows looked at, which takes on
 
 from __future__ import annotations
 
+import decimal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,31 +19,15 @@ import pyarrow.compute as pc
 
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.rowfilter import Condition
-from streamnb.schema import Decimal as DecimalType
-from streamnb.schema import Primitive, SqlType
+from streamnb.engine.roworder import RowOrder, RowSet, SortItem
 from streamnb.store import Store
 
-__all__ = ["Delta", "Page", "RowSet", "SortItem", "Viewport"]
+__all__ = ["Delta", "Page", "Viewport"]
 
 MARGIN_ROWS = 200
 HELD_MAX = 2000
-
-SortItem = tuple[int, bool]
-"""A column's place, and whether it descends."""
-
-
-@dataclass(frozen=True)
-class RowSet:
-    """A DuckDB table of rows: ``id`` (unique, growing with arrival) and the columns c0, c1, …"""
-
-    table: Sql
-    types: tuple[SqlType, ...]
-    newest_first: bool
-
-    def columns(self, alias: str | None = None) -> list[Sql]:
-        """List the columns, of an alias if there is one."""
-        prefix = () if alias is None else (alias,)
-        return [ident(*prefix, f"c{i}") for i in range(len(self.types))]
+DEEP_ROWS = 50_000
+SAMPLE_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -89,7 +74,7 @@ class Viewport:
     ) -> None:
         self._store = store
         self.rows = rows
-        self._sort = tuple(sort)
+        self._order = RowOrder(rows, tuple(sort))
         self._condition = condition
         self._parameters: tuple[Any, ...] = () if condition is None else condition.parameters
         self._cap = rows_max
@@ -207,7 +192,7 @@ class Viewport:
             join(" AND ", [sql("NOT {}", self._beyond("n", part)) for part in ("before", "behind")]),
         )
         before = set(self._held.column("id").to_pylist()) if delta.old is not None and old_within else set()
-        merged = sql("WITH {} SELECT * FROM ({} UNION ALL {}) m ORDER BY {}", news, kept, added, self._order("m"))
+        merged = sql("WITH {} SELECT * FROM ({} UNION ALL {}) m ORDER BY {}", news, kept, added, self._order.by("m"))
         self._hold(self._store.arrow(merged, self._parameters))
         self._changed.update(self._brought(delta.version))
         if delta.deletes and before:
@@ -236,8 +221,8 @@ class Viewport:
     def _beyond(self, alias: str, part: str) -> Sql:
         """Tell whether a row lies before the first or behind the last edge."""
         if part == "before":
-            return self._precedes(alias, self._low_name) if self._low else sql("false")
-        return self._precedes(self._high_name, alias) if self._high else sql("false")
+            return self._order.precedes(alias, self._low_name) if self._low else sql("false")
+        return self._order.precedes(self._high_name, alias) if self._high else sql("false")
 
     def _edge_tables(self) -> Sql:
         names = [ident(n) for n, there in ((self._low_name, self._low), (self._high_name, self._high)) if there]
@@ -274,24 +259,11 @@ class Viewport:
 
     def _fetch(self, start: int, size: int, version: int, *, reverse: bool, count: bool) -> None:
         """Hold the rows from a place on; sort keys and row ids are sorted first, whole rows are fetched afterwards."""
-        keys = [sql("{} AS s{}", self._key(None, column), lit(i)) for i, (column, _) in enumerate(self._sort)]
-        hits = sql(
-            "SELECT {} FROM {} WHERE {}", join(", ", [sql("rowid AS rid, id"), *keys]), self.rows.table, self._where()
-        )
-        filtered = sql("(SELECT count(*) FROM h)") if count else sql("0")
-        skip = start if not reverse else max(0, (self._filtered or 0) - start - size)
-        picked = self._store.arrow(
-            sql(
-                "WITH h AS {} ({}) SELECT rid, {} AS filtered FROM h ORDER BY {} LIMIT {} OFFSET {}",
-                sql("MATERIALIZED") if count and self._condition is not None else sql("NOT MATERIALIZED"),
-                hits,
-                filtered,
-                self._hit_order(reverse),
-                lit(size),
-                lit(skip),
-            ),
-            self._parameters,
-        )
+        picked = None
+        if not count and min(start, (self._filtered or 0) - start) > DEEP_ROWS:
+            picked = self._pick_between(start, size)
+        if picked is None:
+            picked = self._pick(start, size, reverse=reverse, count=count)
         if count:
             self._filtered = picked.column("filtered")[0].as_py() if picked.num_rows else 0
         self._store.register("picked", picked)
@@ -299,12 +271,67 @@ class Viewport:
             "SELECT {} FROM {} r WHERE rowid IN (SELECT rid FROM picked) ORDER BY {}",
             join(", ", [sql("id, {}::BIGINT AS v", lit(version)), *self.rows.columns()]),
             self.rows.table,
-            self._order("r"),
+            self._order.by("r"),
         )
         self._start = start
         self._hold(self._store.arrow(rows))
         self._store.unregister("picked")
         self._set_edges()
+
+    def _pick(self, start: int, size: int, *, reverse: bool, count: bool) -> pa.Table:
+        """Find the row ids from a place on, from the nearer end of the order, and count the rows if asked to."""
+        filtered = sql("(SELECT count(*) FROM r)") if count else sql("0")
+        skip = start if not reverse else max(0, (self._filtered or 0) - start - size)
+        query = sql(
+            "WITH r AS {} ({}) SELECT rid, {} AS filtered FROM r ORDER BY {} LIMIT {} OFFSET {}",
+            sql("MATERIALIZED") if count and self._condition is not None else sql("NOT MATERIALIZED"),
+            self._keyed(self.rows.table),
+            filtered,
+            self._order.by("r", reverse),
+            lit(size),
+            lit(skip),
+        )
+        return self._store.arrow(query, self._parameters)
+
+    def _pick_between(self, start: int, size: int) -> pa.Table | None:
+        """Find the row ids from a place on, amid very many: a sample tells between which keys they must be.
+
+        Only the rows between these keys are sorted; those before them are counted. None when the sample misled.
+        """
+        filtered = self._filtered or 0
+        share = lit(decimal.Decimal(max(1, 1_000_000 * SAMPLE_ROWS // filtered)) / 10_000)
+        sampled = sql("(SELECT rowid, * FROM {} TABLESAMPLE bernoulli({}%))", self.rows.table, share)
+        query = sql("SELECT * FROM ({}) r ORDER BY {}", self._keyed(sampled), self._order.by("r"))
+        sample = self._store.arrow(query, self._parameters)
+        known = sample.num_rows
+        spread = 2 + 2 * known**0.5
+        low = int(start / filtered * known - spread)
+        high = int((start + size) / filtered * known + spread)
+        if low < 0 or high >= known:
+            return None
+        self._store.register("cut_low", sample.slice(low, 1))
+        self._store.register("cut_high", sample.slice(high, 1))
+        rows = sql("({}) r", self._keyed(self.rows.table))
+        before = sql("SELECT count(*) FROM {}, cut_low WHERE {}", rows, self._order.precedes("r", "cut_low"))
+        skipped = int(self._store.rows(before, self._parameters)[0][0])
+        if skipped > start:
+            return None
+        between = sql(
+            "SELECT r.rid FROM {}, cut_low, cut_high WHERE NOT {} AND NOT {} ORDER BY {} LIMIT {} OFFSET {}",
+            rows,
+            self._order.precedes("r", "cut_low"),
+            self._order.precedes("cut_high", "r"),
+            self._order.by("r"),
+            lit(size),
+            lit(start - skipped),
+        )
+        picked = self._store.arrow(between, self._parameters)
+        return picked if picked.num_rows == min(size, filtered - start) else None
+
+    def _keyed(self, table: Sql) -> Sql:
+        """Select row id, id and the columns that are sorted by, of the rows that match."""
+        columns = self._order.columns()
+        return sql("SELECT {} FROM {} WHERE {}", join(", ", [sql("rowid AS rid, id"), *columns]), table, self._where())
 
     def _hold(self, rows: pa.Table) -> None:
         self._held = rows
@@ -317,49 +344,8 @@ class Viewport:
         self._store.register(self._low_name, self._held.slice(0, 1))
         self._store.register(self._high_name, self._held.slice(max(0, self._held.num_rows - 1), 1))
 
-    # The order
-
     def _where(self) -> Sql:
         return sql("true") if self._condition is None else self._condition.where
-
-    def _key(self, alias: str | None, column: int) -> Sql:
-        name = ident(f"c{column}") if alias is None else ident(alias, f"c{column}")
-        type_ = self.rows.types[column]
-        return name if isinstance(type_, Primitive | DecimalType) else sql("{}::VARCHAR", name)
-
-    def _order(self, alias: str) -> Sql:
-        parts = [
-            sql("{} {} NULLS LAST", self._key(alias, column), sql("DESC") if down else sql("ASC"))
-            for column, down in self._sort
-        ]
-        return join(", ", [*parts, sql("{} {}", ident(alias, "id"), self._ties(False))])
-
-    def _hit_order(self, reverse: bool) -> Sql:
-        parts = [
-            sql(
-                "s{} {} NULLS {}",
-                lit(i),
-                sql("DESC") if down != reverse else sql("ASC"),
-                sql("FIRST") if reverse else sql("LAST"),
-            )
-            for i, (_, down) in enumerate(self._sort)
-        ]
-        return join(", ", [*parts, sql("id {}", self._ties(reverse))])
-
-    def _ties(self, reverse: bool) -> Sql:
-        return sql("DESC") if self.rows.newest_first != reverse else sql("ASC")
-
-    def _precedes(self, left: str, right: str) -> Sql:
-        """Tell whether a row of one alias stands before a row of another, as ``_order`` has it."""
-        ids = ident(left, "id"), ident(right, "id")
-        chain = sql("{} > {}", *ids) if self.rows.newest_first else sql("{} < {}", *ids)
-        for column, down in reversed(self._sort):
-            a, b = self._key(left, column), self._key(right, column)
-            strictly = sql(
-                "coalesce({} {} {}, {} IS NOT NULL AND {} IS NULL)", a, sql(">") if down else sql("<"), b, a, b
-            )
-            chain = sql("({} OR ({} IS NOT DISTINCT FROM {} AND {}))", strictly, a, b, chain)
-        return chain
 
     def query(self, first: int, count: int | None) -> tuple[Sql, tuple[Any, ...]]:
         """Write the query of all rows from a place on, and its parameters."""
@@ -369,7 +355,7 @@ class Viewport:
             join(", ", [sql("id"), *self.rows.columns()]),
             self.rows.table,
             self._where(),
-            self._order("r"),
+            self._order.by("r"),
         )
         tail = sql("OFFSET {}", lit(first)) if limit is None else sql("LIMIT {} OFFSET {}", lit(limit), lit(first))
         return sql("{} {}", rows, tail), self._parameters
@@ -381,5 +367,5 @@ class Viewport:
             join(", ", [sql("id"), *self.rows.columns()]),
             self.rows.table,
             join(", ", [lit(int(id_)) for id_ in ids] or [lit(None)]),
-            self._order("r"),
+            self._order.by("r"),
         )

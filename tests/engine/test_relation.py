@@ -147,6 +147,34 @@ def _tuples(rows: pa.Table) -> list[Row]:
     return list(zip(*(rows.column(f"c{i}").to_pylist() for i in range(3)), strict=True))
 
 
+@pytest.mark.parametrize("view", [View(sort=((1, False),)), View(sort=((2, True), (1, False))), VIEWS[3]])
+def test_place_amid_many_rows_is_found_by_a_sample(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(3)
+    rows = [(str(i), chance.choice([None, *range(50)]), chance.choice(["a", "b", None])) for i in range(20_000)]
+    relation = Relation(COLUMNS, is_table=False)
+    relation.add(stream_rows(rows))
+    model = Model(False)
+    model.add([(row, False) for row in rows])
+    wanted = model.page(view)
+    monkeypatch.setattr(viewport_module, "DEEP_ROWS", 500)
+    monkeypatch.setattr(viewport_module, "SAMPLE_ROWS", 5_000)
+    guessed: list[bool] = []
+    pick = viewport_module.Viewport._pick_between
+
+    def noted(viewport: Any, start: int, size: int) -> Any:
+        picked = pick(viewport, start, size)
+        guessed.append(picked is not None)
+        return picked
+
+    monkeypatch.setattr(viewport_module.Viewport, "_pick_between", noted)
+    for first in (0, 3_000, 9_999, 12_345, 17_000):
+        page = relation.page(view, first, 20)
+        assert page.rows.column("id").to_pylist() == [id_ for id_, _ in wanted[page.first : page.first + 20]]
+        assert page.first == min(first, len(wanted) - 20)
+    assert guessed.count(True) >= 2
+    relation.close()
+
+
 def test_rows_on_show_stay_where_they_are_while_others_come_before_them() -> None:
     relation = Relation(COLUMNS, is_table=False)
     relation.add(stream_rows([(str(i), i, None) for i in range(100)]))
