@@ -31,7 +31,7 @@ def changes(rows: Sequence[tuple[Row, bool]]) -> pa.Table:
     return pa.table([tombstones, keys, keys, numbers, texts], names=["vnull", "k0", "c0", "c1", "c2"])
 
 
-def stream_rows(rows: list[Row]) -> pa.Table:
+def stream_rows(rows: Sequence[Row]) -> pa.Table:
     arrays = [pa.array([row[i] for row in rows], t) for i, t in enumerate((pa.string(), pa.int64(), pa.string()))]
     return pa.table(arrays, names=["c0", "c1", "c2"])
 
