@@ -29,7 +29,10 @@ def compact(number: float) -> str:
 
 
 class PanelHead(anywidget.AnyWidget):
-    """The line above a view: its title, a dot for the state and the rate; below it an error when there is one."""
+    """The line above a view: its title, a dot for the state and the rate; below it an error when there is one.
+
+    Without a state it is a title alone.
+    """
 
     _esm = static_text("panel.js")
     title = traitlets.Unicode().tag(sync=True)
@@ -116,7 +119,9 @@ class HeadingPanel(Panel):
     """A plain text between the cards."""
 
     def __init__(self, text: str) -> None:
-        super().__init__("", [ipywidgets.Label(text)], "text")
+        head = PanelHead(text, "")
+        head.state = ""
+        super().__init__("", [head], "text")
         self._text = text
 
     def picture(self) -> dict[str, Any]:

@@ -25,7 +25,10 @@ from streamnb.schema import (
     Map,
 )
 from streamnb.widgets import views
+from streamnb.widgets.dashboard import Dashboard
+from streamnb.widgets.dashboard import dashboard as make_dashboard
 from streamnb.widgets.live import LiveView
+from streamnb.widgets.param import param
 from tests.widgets.fake_query import FakeQuery
 
 HOSTILE = "<img src=x onerror='window.__broken=1'><script>window.__broken=1</script>$$x^2$$"
@@ -135,3 +138,32 @@ def categories() -> Scene:
         query.feed.put(list(counts.items()), sum(counts.values()))
 
     return _run(views.chart(query, "bar", name="ratings by channel"), query, fill)
+
+
+def dashboard() -> tuple[Dashboard, FakeQuery, FakeQuery]:
+    """Show a dashboard of hostile texts, one panel of which fails, with a parameter of each kind."""
+    good = FakeQuery([("CHANNEL", STRING), ("RATINGS", BIGINT)], key_columns=1, is_table=True)
+    bad = FakeQuery([("CHANNEL", STRING), ("RATINGS", BIGINT)], key_columns=1, is_table=True)
+    good.feed.put([("web", 7), (HOSTILE, 3)])
+    bad.feed.put([("ios", 2)])
+    params = [
+        param("tier", ["P", "G", HOSTILE]),
+        param("stars", 3, min=1, max=5),
+        param("ap", ["Unifi AP - Attic", "Unifi AP - Study"]),
+        param("channel", "web"),
+        param("since", dt.date(2018, 3, 4)),
+        param("poor", True),
+    ]
+    board = make_dashboard(
+        HOSTILE,
+        ["heading heading", "one table", "chart table"],
+        {
+            "heading": HOSTILE,
+            "one": views.metric(good, "web"),
+            "chart": views.chart(bad, "bar", name="by channel"),
+            "table": views.table(good, name=HOSTILE),
+        },
+        params=params,
+    )
+    board.show()
+    return board, good, bad

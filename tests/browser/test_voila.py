@@ -52,7 +52,7 @@ def screenshot(served: NotebookPage, name: str) -> None:
 
 
 def test_voila_serves_the_dashboard_live_and_asks_nobody_else(served: NotebookPage, voila: Voila) -> None:
-    served.page.set_viewport_size({"width": 1280, "height": 1000})
+    served.page.set_viewport_size({"width": 1280, "height": 1040})
     open_dashboard(served, voila)
     wait_for_change(served, TABLE)
     wait_for_change(served, VALUES)

@@ -42,9 +42,10 @@ function searchBox(model) {
   });
   const id = model.get("key");
   field.addEventListener("focus", () => typing.set(id, field));
-  field.addEventListener("blur", () => {
-    if (field.isConnected && document.hasFocus()) typing.delete(id);
-  });
+  // A field that is taken away loses the focus too: one that is still there a moment later was left by its reader.
+  field.addEventListener("blur", () => setTimeout(() => {
+    if (field.isConnected && document.hasFocus() && typing.get(id) === field) typing.delete(id);
+  }));
   const before = typing.get(id);
   if (before) {
     field.value = before.value;

@@ -14,6 +14,7 @@ function render({ model, el }) {
   error.setAttribute("role", "alert");
   const draw = () => {
     title.textContent = model.get("title");
+    state.hidden = !model.get("state");
     state.textContent = model.get("rate") || model.get("state").toLowerCase();
     state.dataset.state = model.get("state");
     state.title = model.get("detail");
