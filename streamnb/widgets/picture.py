@@ -21,13 +21,15 @@ from streamnb.widgets.tiles import MetricFrames
 
 __all__ = ["chart_picture", "tiles_picture"]
 
-_POINTS_MAX = 1500  # of one group
+_POINTS_MAX = 1500  # of one group of lines or points
+_SHAPES_MAX = 3000  # bars or cells
 _COLOURS = (*palette.LIGHT, palette.OTHER["light"])
 
 
 def chart_picture(frames: ChartFrames, title: str) -> str:
     """Draw the state of a chart as an SVG document."""
-    marks, kind = frames.marks, frames.encoding.kind
+    kind = frames.encoding.kind
+    marks = frames.marks if kind in ("line", "area", "scatter") else frames.marks.last(_SHAPES_MAX, whole_places=True)
     parts = [text_at(12, 22, title, SOFT, 12)]
     heading = f"Distribution of {frames.labels[1]}" if kind == "hist" else frames.labels[1]
     heading += f" by {frames.color_label}" if frames.color_label is not None else ""
@@ -55,7 +57,8 @@ def chart_picture(frames: ChartFrames, title: str) -> str:
     bottom = frame.top + frame.height
     below = frames.labels[0] + (f" · {day_text(*x)}" if frames.encoding.scale == "time" else "")
     parts.append(text_at(WIDTH / 2, bottom + 38, below, SOFT, 11, anchor="middle"))
-    parts.append(text_at(12, bottom + 56, frames.caption, SOFT, 11))
+    fewer = f"; drawn are the newest {len(marks):,} marks" if len(marks) < len(frames.marks) else ""
+    parts.append(text_at(12, bottom + 56, frames.caption + fewer, SOFT, 11))
     return document(parts, bottom + 66)
 
 

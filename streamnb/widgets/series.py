@@ -81,7 +81,7 @@ class ChartFrames:
     def advance(self, snapshot: FeedSnapshot) -> dict[str, Any]:
         """Move on to a snapshot and describe its changes."""
         before, names_before = self.marks, self._names()
-        self._notes = []
+        self._notes = [] if self._keeps is None else ["only what another view has selected"]
         if self.encoding.kind == "hist":
             self.marks = self._counted(snapshot)
         elif self._appends:

@@ -190,6 +190,27 @@ def test_pause_holds_the_picture_while_data_goes_on(lab: Lab, notebook_page: Not
     assert notebook_page.console_errors == []
 
 
+def test_zoom_holds_until_it_is_reset(lab: Lab, notebook_page: NotebookPage) -> None:
+    show(lab, notebook_page, "zoom", "v, q = scenes.fast('line', 500)")
+    page = notebook_page.page
+    wait_for_notes(notebook_page, 1)
+    box = page.locator(".snb-stage").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 300, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 500, box["y"] + 160, steps=5)
+    page.mouse.up()
+    page.get_by_role("button", name="Reset zoom").wait_for()
+    zoomed = charts(notebook_page)[0]["x"]
+    last = charts(notebook_page)[0]["sources"]["series 0"]["x"][-1]
+    page.wait_for_function(f"() => ({CHARTS})()[0].sources['series 0'].x.at(-1) > {last}")
+    assert charts(notebook_page)[0]["x"] == zoomed
+    page.get_by_role("button", name="Reset zoom").click()
+    page.wait_for_function(f"() => ({CHARTS})()[0].x[1] > {last}")
+    assert not page.get_by_role("button", name="Reset zoom").is_visible()
+    assert notebook_page.console_errors == []
+
+
 def test_selection_in_one_chart_restricts_the_others(lab: Lab, notebook_page: NotebookPage) -> None:
     show(lab, notebook_page, "linked", "scenes.linked()", height=1500)
     wait_for_notes(notebook_page, 2)
@@ -230,7 +251,9 @@ def test_span_that_is_drawn_with_the_mouse_restricts_the_others(lab: Lab, notebo
     kept = [row for row in window_rows() if span[0] <= row[1] < span[1]]
     assert 0 < len(kept) < len(window_rows())
     assert len(charts(notebook_page)[1]["sources"]["series 0"]["left"]) == len(kept)
+    page.locator(".snb-stage").first.focus()
     page.keyboard.press("Escape")
+    page.wait_for_function(f"() => ({CHARTS})()[1].sources['series 0'].left.length === {len(window_rows())}")
     assert notebook_page.console_errors == []
 
 
@@ -245,3 +268,30 @@ def test_closed_chart_leaves_its_picture(lab: Lab, notebook_page: NotebookPage) 
     assert sizes == [820, 820]
     assert page.locator(".snb-chart, .snb-metric").count() == 0
     assert notebook_page.console_errors == []
+
+
+def test_chart_that_is_shown_twice_is_drawn_twice(lab: Lab, notebook_page: NotebookPage) -> None:
+    show(lab, notebook_page, "twice", "v, q = scenes.fast('line', 500)", "v.widget", height=1300)
+    wait_for_notes(notebook_page, 2)
+    page = notebook_page.page
+    page.wait_for_function("() => document.querySelectorAll('.snb-plot .bk-Figure').length === 2")
+    newest = """() => {
+        const bokeh = Object.values(globalThis[Symbol.for('streamnb.bokeh')])[0].bokeh;
+        return bokeh.documents.map((d) => d.get_model_by_name('series 0').data.x.at(-1));
+    }"""
+    page.wait_for_function(f"() => ({newest})().length === 2")  # one that JupyterLab has built in between is gone
+    before = page.evaluate(newest)
+    page.wait_for_function(f"(before) => ({newest})().every((x, i) => x > before[i])", arg=before)
+    assert notebook_page.console_errors == []
+
+
+def test_chart_comes_back_when_the_browser_is_reloaded(lab: Lab, notebook_page: NotebookPage) -> None:
+    show(lab, notebook_page, "reload", "v, q = scenes.fast('line', 500)")
+    wait_for_notes(notebook_page, 1)
+    page = notebook_page.page
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    page.wait_for_selector(".snb-plot .bk-Figure", timeout=60_000)
+    wait_for_notes(notebook_page, 1)
+    last = charts(notebook_page)[0]["sources"]["series 0"]["x"][-1]
+    page.wait_for_function(f"() => ({CHARTS})()[0].sources['series 0'].x.at(-1) > {last}")

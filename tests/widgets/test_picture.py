@@ -56,6 +56,13 @@ def test_picture_of_many_points_stays_small(kind: str) -> None:
     assert 10_000 < len(chart_picture(frames, "")) < 60_000
 
 
+@pytest.mark.parametrize("kind", ["stacked", "heatmap"])
+def test_picture_of_many_bars_shows_the_newest_and_says_so(kind: str) -> None:
+    document = drawn(kind, [("a", i * 5, i * 5 + 5, i) for i in range(5000)])
+    assert len(ET.tostring(document)) < 150_000
+    assert any("drawn are the newest 3,000 marks" in (text.text or "") for text in document.iter(f"{SVG}text"))
+
+
 def test_chart_leaves_an_image_and_text_and_a_table_leaves_html() -> None:
     query = FakeQuery([("CHANNEL", STRING), ("N", BIGINT)], key_columns=1, is_table=True)
     query.feed.put([("web", 3)])

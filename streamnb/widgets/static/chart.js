@@ -77,6 +77,9 @@ class Chart {
     this.place.style.minHeight = `${spec.height}px`;
     this.empty = element("div", "snb-wait", "loading the chart");
     this.stage = element("div", "snb-stage");
+    this.stage.tabIndex = 0; // so that Escape is heard
+    this.stage.setAttribute("role", "group");
+    this.stage.setAttribute("aria-label", `${spec.kind} chart of ${title.textContent}`);
     this.stage.append(this.place, this.empty);
     this.tip = new Tooltip(this.stage);
     this.note = element("div", "snb-note");
@@ -399,21 +402,26 @@ class Chart {
     this.theme?.disconnect();
     this.sight?.disconnect();
     this.views?.clear?.();
+    // BokehJS keeps a list of all documents, and with it their data.
+    const documents = this.entry.bokeh?.documents ?? [];
+    if (documents.includes(this.document)) documents.splice(documents.indexOf(this.document), 1);
   }
 }
 
-// As with the table: a view that is built again takes over the chart that is there, instead of drawing it anew.
-const charts = new Map(); // by the key of the model: each view sees its model through another object
+// A view that is built again takes over a chart of its model that has lost its place, instead of drawing it anew.
+const charts = new Map(); // sets, by the key of the model: each view sees its model through another object
 
 function render({ model, el }) {
   const key = model.get("key");
-  let chart = charts.get(key);
-  if (chart && !chart.root.isConnected) {
+  const known = charts.get(key) ?? new Set();
+  charts.set(key, known);
+  let chart = [...known].find((other) => !other.root.isConnected);
+  if (chart) {
     chart.enter(el);
     chart.listen(model);
   } else {
     chart = new Chart(model, el);
-    charts.set(key, chart);
+    known.add(chart);
     chart.listen(model);
     chart.start();
   }
@@ -421,7 +429,8 @@ function render({ model, el }) {
     if (chart.root !== el) return;
     chart.listen(null);
     chart.stop();
-    if (charts.get(key) === chart) charts.delete(key);
+    known.delete(chart);
+    if (!known.size && charts.get(key) === known) charts.delete(key);
   }, REBUILD_MS);
 }
 

@@ -136,17 +136,20 @@ class Tiles {
   }
 }
 
-const views = new Map(); // by the key of the model: a view that is built again takes over the tiles that are there
+// A view that is built again takes over tiles of its model that have lost their place.
+const views = new Map(); // sets, by the key of the model
 
 function render({ model, el }) {
   const key = model.get("key");
-  let view = views.get(key);
-  if (view && !view.root.isConnected) {
+  const known = views.get(key) ?? new Set();
+  views.set(key, known);
+  let view = [...known].find((other) => !other.root.isConnected);
+  if (view) {
     view.enter(el);
     view.listen(model);
   } else {
     view = new Tiles(model, el);
-    views.set(key, view);
+    known.add(view);
     view.listen(model);
     model.send({ type: "mount" });
   }
@@ -154,7 +157,8 @@ function render({ model, el }) {
     if (view.root !== el) return;
     view.listen(null);
     view.stop();
-    if (views.get(key) === view) views.delete(key);
+    known.delete(view);
+    if (!known.size && views.get(key) === known) views.delete(key);
   }, REBUILD_MS);
 }
 
