@@ -75,9 +75,22 @@ def choose_encoding(query: LiveQuery, options: ChartOptions) -> Encoding:
         raise StreamnbError(f"unknown kind of chart {options.kind}", hint=hint)
     window_ms = None if options.window is None else span_ms(options.window)
     if options.kind == "hist":
-        return _histogram(query, options, window_ms)
-    if options.kind == "heatmap":
-        return _heatmap(query, options, window_ms)
+        chosen = _histogram(query, options)
+    elif options.kind == "heatmap":
+        chosen = _heatmap(query, options, window_ms)
+    else:
+        chosen = _plain(query, options, window_ms)
+    if window_ms is not None and (chosen.scale != "time" or chosen.kind == "metric"):
+        lacks = {"hist": "histograms have none", "metric": "tiles have none"}
+        reason = lacks.get(chosen.kind, f"x is {label_of(query.columns, chosen.x)}")
+        raise StreamnbError(
+            f"a window of time needs a time axis, and {reason}",
+            hint="leave the window out, or draw lines or bars over a column of times",
+        )
+    return chosen
+
+
+def _plain(query: LiveQuery, options: ChartOptions, window_ms: int | None) -> Encoding:
     columns, keys = list(query.columns), list(range(query.key_columns))
     x = position_of(columns, options.x) if options.x else _natural_x(columns, keys, query.is_table)
     y = _number(columns, options.y, "the height of a chart") if options.y else _natural_y(columns, keys, x)
@@ -88,11 +101,6 @@ def choose_encoding(query: LiveQuery, options: ChartOptions) -> Encoding:
     if color is None and x is not None and query.is_table:
         color = _free_key(columns, keys, (x, y))
     kind = options.kind if options.kind != "auto" else _natural_kind(scale, query.is_table, color is not None)
-    if window_ms is not None and scale != "time":
-        raise StreamnbError(
-            f"a window of time needs a time axis, and x is {label_of(columns, x)}",
-            hint="name a column of times with x, or leave the window out",
-        )
     return Encoding(kind, scale, x, y, color, _window_end(columns, x), window_ms)
 
 
@@ -114,9 +122,7 @@ def span_ms(span: Span) -> int:
     return round(result)
 
 
-def _histogram(query: LiveQuery, options: ChartOptions, window_ms: int | None) -> Encoding:
-    if window_ms is not None:
-        raise StreamnbError("a histogram counts everything, and has no window of time", hint="leave the window out")
+def _histogram(query: LiveQuery, options: ChartOptions) -> Encoding:
     columns, keys = list(query.columns), list(range(query.key_columns))
     named = options.x or options.y
     y = _number(columns, named, "what a histogram counts") if named else _natural_y(columns, keys, None)
@@ -140,7 +146,7 @@ def _heatmap(query: LiveQuery, options: ChartOptions, window_ms: int | None) -> 
             hint="name them with x and y; color is the value",
         )
     scale = _scale(columns, keys, x, query.is_table)
-    return Encoding("heatmap", scale, x, value, rows, _window_end(columns, x), window_ms if scale == "time" else None)
+    return Encoding("heatmap", scale, x, value, rows, _window_end(columns, x), window_ms)
 
 
 def _tiles(query: LiveQuery, x: int | None, y: int, color: int | None) -> Encoding:

@@ -80,6 +80,8 @@ class ChartFrames:
 
     def advance(self, snapshot: FeedSnapshot) -> dict[str, Any]:
         """Move on to a snapshot and describe its changes."""
+        if snapshot.total < self._seen:  # another run of the query
+            self.restrict(self._keeps)
         before, names_before = self.marks, self._names()
         self._notes = [] if self._keeps is None else ["only what another view has selected"]
         if self.encoding.kind == "hist":

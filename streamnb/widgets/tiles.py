@@ -71,6 +71,8 @@ class MetricFrames:
 
     def advance(self, snapshot: FeedSnapshot) -> dict[str, Any]:
         """Move on to a snapshot: ``order`` lists the labels on show, ``tiles`` has those that changed."""
+        if snapshot.total < self._seen:  # another run of the query
+            self.restrict(self._keeps)
         rows = snapshot.rows
         if not self._is_table:
             rows = rows[len(rows) - min(snapshot.total - self._seen, len(rows)) :]

@@ -63,6 +63,8 @@ def test_chart_chooses_what_is_not_asked_by_the_schema(
         ),
         (CHANNELS, ChartOptions("heatmap"), "a heatmap needs two columns beside its value, one across and one upwards"),
         (CHANNELS, ChartOptions("bar", window="5m"), "a window of time needs a time axis, and x is CHANNEL"),
+        (RATINGS, ChartOptions("hist", window="5m"), "a window of time needs a time axis, and histograms have none"),
+        (WINDOWS, ChartOptions("metric", window="5m"), "a window of time needs a time axis, and tiles have none"),
         (CHANNELS, ChartOptions("bars"), "unknown kind of chart bars"),
         (WINDOWS, ChartOptions("line", window="soon"), "window soon is no span of time"),
         (WINDOWS, ChartOptions("line", window=-1), "window -1 is no span of time"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,16 @@ def test_records_that_came_in_one_go_are_all_appended() -> None:
     page.apply(frames.advance(FakeSnapshot(1, [(i, "a", 1.0) for i in range(10)], 10)))
     page.apply(frames.advance(FakeSnapshot(9, [(i, "a", 1.0) for i in range(500)], 500)))
     assert page.marks.x.tolist() == list(range(500))
+
+
+@pytest.mark.parametrize("kind", ["line", "hist"])
+def test_query_that_runs_anew_begins_with_an_empty_chart(kind: str) -> None:
+    frames = frames_of(READINGS, ChartOptions(kind, y="DEGREES"))
+    page = PageModel()
+    page.apply(frames.advance(FakeSnapshot(5, [(i, "a", 1.0) for i in range(9)], 9)))
+    page.apply(frames.advance(FakeSnapshot(1, [(0, "a", 7.0), (1, "a", 7.0)], 2)))
+    assert tuples(page.marks) == tuples(frames.marks)
+    assert page.marks.y.tolist() == ([7.0, 7.0] if kind == "line" else [2.0])
 
 
 def test_newest_record_of_a_place_takes_the_place_of_the_earlier_one() -> None:
