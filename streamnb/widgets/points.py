@@ -51,10 +51,14 @@ class _Labels(dict[Any, str]):
         try:
             return list(map(self.__getitem__, values))
         except TypeError:  # arrays, maps and structs cannot be looked up
-            return [plain_label(value, self._kind) for value in values]
+            labels = [plain_label(value, self._kind) for value in values]
+            if len(self) >= _LABELS_MAX:
+                self.clear()
+            self.update(zip(map(repr, values), labels, strict=True))
+            return labels
 
     def values_of(self, labels: Collection[str]) -> frozenset[Any]:
-        """Return the values that were written as one of these labels."""
+        """Return the values that were written as one of these labels, nested ones as Python writes them."""
         return frozenset(value for value, label in self.items() if label in labels)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from streamnb.schema import BIGINT, STRING, Array
 from streamnb.widgets import views
 from streamnb.widgets.chart import LiveChart
 from streamnb.widgets.encoding import CHART_KINDS, ChartOptions
@@ -98,4 +99,13 @@ def test_late_selection_of_a_closed_chart_is_gone() -> None:
     assert one.frames.marks.y.tolist() == [2.0, 3.0]
     one.close()
     assert two.frames.marks.y.tolist() == [2.0, 3.0]
+    two.close()
+def test_selection_of_nested_values_restricts_the_others() -> None:
+    query = FakeQuery([("TAGS", Array(STRING)), ("N", BIGINT)])
+    one, two = (LiveChart(query, ChartOptions("scatter", color="TAGS"), 100, 20) for _ in range(2))
+    for chart in (one, two):
+        chart.push(FakeSnapshot(1, [(["a"], 1), (["b"], 2)], 2), 0.0)
+    one._heard(one, {"type": "select", "groups": ['["b"]']}, [])
+    assert two.frames.marks.y.tolist() == [2.0]
+    one.close()
     two.close()
