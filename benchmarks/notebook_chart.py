@@ -1,8 +1,8 @@
 """Live charts in a real JupyterLab: records a second drawn, frames a second, how far the page is behind, memory.
 
-Run ``python -m benchmarks.notebook_chart [--seconds N] [--markdown FILE]`` with JupyterLab, Playwright and Chromium
-installed. Every record carries the time at which it came into being; the lag is the age of the newest record that the
-page has drawn, read once per frame of the browser. The threads' times are those of the kernel's process.
+Run ``python -m benchmarks.notebook_chart [--seconds N] [--markdown FILE] [--soak SECONDS]`` with JupyterLab, Playwright
+and Chromium installed. Every record carries the time at which it came into being; the lag is the age of the newest
+record that the page has drawn, read once per frame of the browser. The threads' times are those of the kernel.
 """
 
 from __future__ import annotations
@@ -176,6 +176,26 @@ def measure(notebook: jupyter.NotebookPage, lab: jupyter.Lab, number: int, secon
     }
 
 
+def soak(lab: jupyter.Lab, folder: Path, seconds: float) -> None:
+    """Print how memory goes while a line, stacked bars and a histogram are drawn in one page."""
+    with jupyter.browser_page(folder / "browser") as page:
+        notebook = jupyter.NotebookPage(page)
+        page.set_viewport_size({"width": 1280, "height": 1500})
+        cells = ["from benchmarks import notebook_chart as b", "b.show(0)", "b.show(3)", "b.show(2)"]
+        notebook.open(lab, lab.write("soak.ipynb", cells))
+        notebook.run_all()
+        tools = page.context.new_cdp_session(page)
+        started_s = time.monotonic()
+        while (now_s := time.monotonic() - started_s) < seconds:
+            page.wait_for_timeout(20_000)
+            tools.send("HeapProfiler.collectGarbage")
+            heap = page.evaluate("performance.memory.usedJSHeapSize")
+            kernel = json.loads(notebook.kernel("print(b.usage())"))
+            sizes = f"page heap {heap / 1e6:.1f} MB, kernel {kernel['rss'] / 1e6:.1f} MB"
+            print(f"{now_s + 20:.0f} s: {sizes}, {kernel['rows']:,} records in the newest chart", flush=True)
+        notebook.shut_kernel_down()
+
+
 HEAD = (
     "chart",
     "records/s in",
@@ -211,11 +231,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--markdown", type=Path)
+    parser.add_argument("--soak", type=float, metavar="SECONDS", help="watch memory instead")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
     lab = jupyter.Lab(folder)
     lab.start()
     results = []
+    if options.soak:
+        try:
+            soak(lab, folder, options.soak)
+        finally:
+            lab.stop()
+        return
     try:
         for number, load in enumerate(LOADS):
             with jupyter.browser_page(folder / f"browser{number}") as page:
