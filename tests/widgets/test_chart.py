@@ -100,6 +100,8 @@ def test_late_selection_of_a_closed_chart_is_gone() -> None:
     one.close()
     assert two.frames.marks.y.tolist() == [2.0, 3.0]
     two.close()
+
+
 def test_selection_of_nested_values_restricts_the_others() -> None:
     query = FakeQuery([("TAGS", Array(STRING)), ("N", BIGINT)])
     one, two = (LiveChart(query, ChartOptions("scatter", color="TAGS"), 100, 20) for _ in range(2))

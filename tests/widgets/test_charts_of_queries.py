@@ -48,7 +48,7 @@ def test_windowed_query_can_be_drawn_as_every_kind(workspace: Any, kind: str) ->
     query = live(workspace, WINDOWS, 3)
     view = query.chart(kind)
     view._snapshot = query.feed.snapshot()
-    picture = view._picture()["image/svg+xml"]
+    picture = view.picture()["image/svg+xml"]
     view.close()
     assert "no rows yet" not in picture
     assert ">attic<" in picture or kind == "hist"
