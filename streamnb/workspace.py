@@ -216,7 +216,7 @@ class Workspace:
         if extensions(query) and reads_history(text.text, params):
             return self._select(text, params)
         try:
-            return pull(self._pipeline, query, text.text.strip())
+            return pull(self._pipeline, query, text.text.strip(), self.on_progress)
         except (KsqlStatementError, KsqlFunctionError) as refused:
             if is_restricted(self._pipeline) or not reads_history(text.text, params):
                 raise
