@@ -68,13 +68,13 @@ class StateTable:
         return sql(template, self.name, columns)
 
     def differs(self) -> Sql:
-        """Ask for the columns that the table has with another type than is declared; it must be there."""
+        """Ask for the columns that the table lacks, or has with another type than is declared; it must be there."""
         wanted = join(", ", [sql("NULL::{} AS {}", type_, ident(name)) for name, type_ in self.columns])
         return sql(
-            "SELECT h.column_name FROM (DESCRIBE {}) h JOIN (DESCRIBE SELECT {}) w USING (column_name)"
-            " WHERE h.column_type <> w.column_type",
-            self.name,
+            "SELECT w.column_name FROM (DESCRIBE SELECT {}) w LEFT JOIN (DESCRIBE {}) h USING (column_name)"
+            " WHERE h.column_type IS DISTINCT FROM w.column_type",
             wanted,
+            self.name,
         )
 
     def size(self) -> Sql:
