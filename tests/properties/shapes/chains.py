@@ -95,7 +95,7 @@ CHAINS = (
         " WINDOW_SIZE='20 MILLISECONDS'); CREATE STREAM O AS SELECT K, N, WINDOWSTART AS B FROM W WHERE N <> 2;",
         "WITH counted AS (SELECT *, ts - ts % 20 AS ws, count(*) OVER (PARTITION BY k, ts - ts % 20 ORDER BY seq) AS n"
         "   FROM s_ WHERE k IS NOT NULL)"
-        " SELECT k AS k0, ws, n, ws FROM counted WHERE n <> 2 ORDER BY seq",
+        " SELECT k AS k0, ws, n, ws AS b FROM counted WHERE n <> 2 ORDER BY seq",
         last=False,
     ),
 )  # fmt: skip
