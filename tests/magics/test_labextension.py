@@ -33,5 +33,5 @@ def test_wheel_puts_things_where_jupyterlab_and_voila_look(tmp_path: Path, monke
     page = f"streamnb-{streamnb.__version__}.data/data/share/jupyter/voila/templates/streamnb"
     assert {f"{page}/conf.json", f"{page}/index.html.j2"} <= set(names)
     assert {"streamnb/notebooks/01_ratings.ipynb", "streamnb/notebooks/02_access_points.ipynb"} <= set(names)
-    assert {"streamnb/sql/grammar.lark", "streamnb/widgets/static/table/grid.js"} <= set(names)
+    assert {"streamnb/sql/grammar.lark", "streamnb/widgets/static/table/view.js"} <= set(names)
     assert not [name for name in names if name.startswith(("streamnb/labextension", "streamnb/voila"))]

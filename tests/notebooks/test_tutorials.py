@@ -28,10 +28,11 @@ def run(name: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> l
 def pictures(cells: list[Any]) -> dict[str, str]:
     """Return the plain text of each live view's still picture, by the name of its query."""
     found = {}
+    drawn = {"text/html", "image/svg+xml"}
     for cell in cells:
         name = cell.source.split("-o ", 1)[1].split()[0] if "-o " in cell.source else None
         for output in cell.outputs:
-            if name and "text/html" in output.get("data", {}):
+            if name and drawn & set(output.get("data", {})):
                 found[name] = output["data"]["text/plain"]
     return found
 
