@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
@@ -13,6 +13,7 @@ from streamnb.engine.feed import Feed
 from streamnb.engine.progress import Progress
 from streamnb.engine.push import PushQuery
 from streamnb.engine.relation import Relation
+from streamnb.engine.watch import Watch
 from streamnb.errors import KsqlError
 from streamnb.plan.diagram import Diagram
 from streamnb.schema import Decimal, Primitive, SqlType
@@ -21,6 +22,8 @@ from streamnb.serde.arrow import arrow_type
 if TYPE_CHECKING:
     import pandas as pd
 
+    from streamnb.duck import Sql
+    from streamnb.widgets.alerts import Alert
     from streamnb.widgets.live import LiveView
 
 __all__ = ["Live", "Message", "Result", "Rows"]
@@ -84,6 +87,18 @@ class Rows:
         return frame
 
 
+class Watching(Protocol):
+    """What the alerts of a query need of the pipeline."""
+
+    def condition(self, text: str) -> Sql:
+        """Compile a condition over the result's columns, which are c0, c1, ..."""
+        ...
+
+    def publisher(self, topic: str) -> Callable[[Sequence[tuple[Any, ...]]], None]:
+        """Return what appends rows of the result to a topic."""
+        ...
+
+
 class Live:
     """A running push query.
 
@@ -102,6 +117,7 @@ class Live:
         key_columns: int,
         key_places: tuple[int, ...] = (),
         sources: tuple[str, ...] = (),
+        watching: Watching,
         push: PushQuery,
         on_stop: Callable[[Live], None],
     ) -> None:
@@ -113,6 +129,7 @@ class Live:
         self.sources = sources
         self.params: Mapping[str, object] = {}
         self.problem: str | None = None
+        self._watching = watching
         self._plan_again: Callable[[], Live] | None = None
         self._push = push
         self._on_stop = on_stop
@@ -188,6 +205,33 @@ class Live:
 
         return views.metric(self, title, **options)
 
+    def alert(self, condition: str | None = None, **options: Any) -> Alert:
+        """Raise an alert for each row that comes to meet a condition in the stream SQL, such as ``STARS = 1``.
+
+        The options are those of ``streamnb.widgets.alerts.Alert``: a banner, a callback, a topic.
+        """
+        from streamnb.widgets.alerts import Alert
+
+        return Alert(self, condition, **options)
+
+    def watch(self, condition: str | None, on_match: Callable[[list[tuple[Any, ...]]], None]) -> Callable[[], None]:
+        """Have rows told that come to meet a condition, all rows without one; return what ends that.
+
+        A row of a table is told again only after it has ceased to meet it. ``on_match`` runs on the query's thread.
+        Raises: StreamnbError, with the place in it, for a condition that is none.
+        """
+        watch = Watch(self._watching.condition(condition or "TRUE"), on_match)
+        self._push.watches += (watch,)
+
+        def end() -> None:
+            self._push.watches = tuple(w for w in self._push.watches if w is not watch)
+
+        return end
+
+    def publisher(self, topic: str) -> Callable[[Sequence[tuple[Any, ...]]], None]:
+        """Return what appends rows of the result to a topic as JSON; the topic is created where it is not there."""
+        return self._watching.publisher(topic)
+
     def wait(self, timeout: float | None = None, *, progress: bool = True) -> bool:
         """Wait until the query has ended (by LIMIT, an error or ``stop``); False when the time is up.
 
@@ -226,6 +270,7 @@ class Live:
             anew.stop()
             raise KsqlError("the result has other columns now", hint="run the cell again for a view of them")
         ended, self._push = self._push, anew._push
+        self._push.watches = ended.watches
         self.name, self.columns, self._started_s = anew.name, anew.columns, anew._started_s
         ended.stop()
 

@@ -18,6 +18,7 @@ from streamnb.engine.keeper import RowKeeper
 from streamnb.engine.processinglog import LogEntry
 from streamnb.engine.progress import Backlog
 from streamnb.engine.task import QueryTask
+from streamnb.engine.watch import Watch
 from streamnb.errors import StreamnbError
 from streamnb.schema import BIGINT, SqlType
 from streamnb.store import DatabaseError, Store
@@ -77,6 +78,7 @@ class PushQuery:
         self.rows_in = 0
         self.backlog = Backlog()
         self.stopped = False
+        self.watches: tuple[Watch, ...] = ()
         try:
             task.prepare(store, earliest=earliest)
         except BaseException:
@@ -172,6 +174,8 @@ class PushQuery:
         if self._left is not None:
             changes = changes[: self._left]
             count = min(count, self._left)
+        for watch in self.watches:
+            watch.look(self._store, self._limited(output), keys, self._columns)
         with self.keeper.lock:
             if self.keeper.wanted:
                 self.keeper.add(self._store.arrow(self._whole(output, keys)))
@@ -180,6 +184,12 @@ class PushQuery:
             self._left -= count
         if self._left == 0:
             self._stopping.set()
+
+    def _limited(self, output: Sql) -> Sql:
+        """Keep of a batch what the LIMIT leaves."""
+        if self._left is None:
+            return output
+        return sql("(SELECT * FROM {} ORDER BY seq, sub LIMIT {})", output, lit(self._left))
 
     def _whole(self, output: Sql, keys: Sequence[Sql]) -> Sql:
         """Select what a relation takes of a batch: all of its rows, or with a LIMIT its first ones."""

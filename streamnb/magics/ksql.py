@@ -18,6 +18,7 @@ from streamnb.magics.help import HELP
 from streamnb.magics.inspection import Inspection
 from streamnb.magics.options import CELL_OPTIONS, Given, read_options
 from streamnb.results import Live, Message, Result, Rows
+from streamnb.widgets.alerts import Alert
 from streamnb.widgets.chart import HEIGHT_PX
 from streamnb.widgets.dashboard import Dashboard
 from streamnb.widgets.encoding import ChartOptions
@@ -137,7 +138,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 def _shown(magics: KsqlMagics) -> dict[type, Callable[[Any], None]]:
     return {
         **dict.fromkeys((Live, Message, Rows), magics.show),
-        **dict.fromkeys((LiveView, Dashboard), magics.session.show_view),
+        **dict.fromkeys((LiveView, Dashboard, Alert), magics.session.show_view),
     }
 
 

@@ -39,6 +39,7 @@ from streamnb.results import Live, Rows
 from streamnb.serde.encode import encode
 from streamnb.sql import ast
 from streamnb.statements.pipeline import Pipeline
+from streamnb.statements.watching import Watching
 from streamnb.store import Store
 
 __all__ = ["is_restricted", "pull", "push", "refused_clauses"]
@@ -92,6 +93,7 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
         key_columns=_key_columns(plan),
         key_places=_key_places(plan),
         sources=tuple(dict.fromkeys(source.name for source in plan.scans)),
+        watching=Watching(pipeline, columns),
         push=query_,
         on_stop=on_stop,
     )

@@ -1,0 +1,92 @@
+"""What an alert needs of the pipeline: its condition over a result's columns, and a topic for what it finds."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from streamnb.backends.duckdb.expressions import compile_predicate
+from streamnb.duck import Sql, join, lit, sql
+from streamnb.engine.sink import EmbeddedTopics
+from streamnb.errors import KsqlStatementError
+from streamnb.plan.expressions import type_expression
+from streamnb.plan.scope import ColumnScope, ScopeEntry
+from streamnb.schema import BOOLEAN, SqlType
+from streamnb.sql.parser import parse_expression
+from streamnb.statements.pipeline import Pipeline
+
+__all__ = ["Watching"]
+
+Row = tuple[Any, ...]
+
+
+class Watching:
+    """The means of the alerts of one live query."""
+
+    def __init__(self, pipeline: Pipeline, columns: Sequence[tuple[str, SqlType]]) -> None:
+        self._pipeline = pipeline
+        self._columns = tuple(columns)
+
+    def condition(self, text: str) -> Sql:
+        """Compile a condition in the stream SQL over the result's columns, which are c0, c1, ...; an error is false.
+
+        Raises: StreamnbError with the place in the text: it cannot be parsed, names what is not there, or is no
+        condition.
+        """
+        expression = parse_expression(text)
+        entries = [ScopeEntry(None, name, f"c{i}", type_) for i, (name, type_) in enumerate(self._columns)]
+        try:
+            typed = type_expression(expression, ColumnScope(entries, "alert"), self._pipeline.env())
+        except KsqlStatementError as error:
+            raise error.at(text) from None
+        if typed.type != BOOLEAN:
+            raise KsqlStatementError(
+                f"the alert's condition is {typed.type}, not BOOLEAN",
+                hint="compare it with something: STARS = 1, MESSAGE IS NOT NULL, ...",
+                text=text,
+                span=expression.span,
+            )
+        compiled = compile_predicate(typed)
+        return sql("({}).v", compiled.attempt) if compiled.can_raise else compiled.sql
+
+    def publisher(self, topic: str) -> Callable[[Sequence[Row]], None]:
+        """Make sure of a topic and return what appends rows to it, as JSON objects without a key.
+
+        Raises: StreamnbError when the topic cannot be created.
+        """
+        pipeline = self._pipeline
+        pipeline.ensure_topic(topic, 1, None)
+        names = [name for name, _ in self._columns]
+
+        def append(rows: Sequence[Row]) -> None:
+            values = [json.dumps(dict(zip(names, row, strict=True)), default=_plain).encode() for row in rows]
+            pipeline.engine.call(lambda: _append(pipeline, topic, values))
+
+        return append
+
+
+def _append(pipeline: Pipeline, topic: str, values: Sequence[bytes]) -> None:
+    """Append values to a topic. On the engine's thread."""
+    now_ms = pipeline.clock.now_ms()
+    rows = [
+        sql(
+            "SELECT {}::BIGINT AS seq, 0::BIGINT AS sub, {}::BIGINT AS ts, NULL::BLOB AS key, {}::BLOB AS value,"
+            " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr",
+            lit(i),
+            lit(now_ms),
+            lit(value),
+        )
+        for i, value in enumerate(values)
+    ]
+    topics = pipeline.outside.topics if pipeline.log_of(topic) is pipeline.outside.log else EmbeddedTopics()
+    with pipeline.store.transaction():
+        topics.append(pipeline.store, topic, sql("({})", join(" UNION ALL ", rows)))
+
+
+def _plain(value: Any) -> Any:
+    """Write what JSON has no type for: bytes in base64, times in ISO 8601, decimals as text."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(bytes(value)).decode("ascii")
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
