@@ -72,7 +72,7 @@ class Trial:
         source = self._nb.pipeline.catalog.get(shape.sink)
         assert source is not None
         self._sink: DataSource = source
-        self._topics = [t.name for t in self._engine.log.topics()]
+        self._topics = self._engine.log.topics(internal=True)
 
     def close(self) -> None:
         """Let go of the pipeline."""
@@ -95,8 +95,8 @@ class Trial:
         """Empty all topics and take every query back to where it began."""
         with self._store.transaction():
             for topic in self._topics:
-                self._store.execute(sql("DELETE FROM {}", self._engine.log.relation(topic)))
-            self._store.execute(sql("UPDATE log.partition SET next = 0"))
+                self._engine.log.delete_topic(topic.name)
+                self._engine.log.create_topic(topic.name, topic.partitions)
             for query in self._engine.queries.values():
                 query.task.drop(self._store)
                 query.task.place = None
