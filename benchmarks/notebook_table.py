@@ -8,7 +8,6 @@ have been painted. Repaints are animation frames before which a cell in view got
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -17,10 +16,10 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+from benchmarks.page import machine, table, write_section
 from tests.browser.jupyter import Lab, NotebookPage, browser_page, missing
 
 PEER = {"sort": "0.35", "filter": "0.9", "repaints": "18"}
-MARK = "<!-- notebook table -->"
 ROUNDS = 3
 WATCH_S = 8
 TOOLS = """() => {
@@ -110,7 +109,7 @@ def unsort(page: Page) -> None:
     """Click until no column is sorted by."""
     while (head := page.locator("th[aria-sort=ascending], th[aria-sort=descending]")).count():
         head.first.locator("button").click()
-    page.wait_for_function("() => window.__texts(0)[0] === 'card 0000000'")
+    page.wait_for_function("() => window.__texts(0)[1] === 'card 0000001'")
 
 
 def measure(page: Page, notebook: NotebookPage, changes_per_s: int) -> dict[str, str]:
@@ -156,14 +155,20 @@ def measure(page: Page, notebook: NotebookPage, changes_per_s: int) -> dict[str,
 LOOP = f"import time\nend, x = time.monotonic() + {WATCH_S + 4}, 0\nwhile time.monotonic() < end: x += 1"
 
 
-def table_of(found: dict[str, str], rows: int) -> str:
-    """Write the figures as a table of Markdown."""
-    lines = [f"| {rows:,} live rows, 6 columns | measured | Deephaven 42.7 |", "|---|---|---|"]
+def report(found: dict[str, str], rows: int, changes_per_s: int) -> list[str]:
+    """Write the section of the page: figures beside those of the best peer."""
+    lines = [
+        f"Made by `python -m benchmarks.notebook_table --rows {rows} --changes {changes_per_s}` in JupyterLab",
+        f"and Chromium ({machine()}): median (least – most) of {ROUNDS}, from the click to the painted rows, and",
+        f"repaints in {WATCH_S} s. The peer is Deephaven 42.7, its kernel in a loop, on a similar machine.",
+        "",
+    ]
+    body = []
     for name, value in found.items():
-        kind = "repaints" if name.startswith("repaints") else "sort" if name.startswith("sort") else "filter"
+        kind = next(kind for kind in ("repaints", "sort", "") if name.startswith(kind)) or "filter"
         unit = "" if kind == "repaints" else " s"
-        lines.append(f"| {name} | {value}{unit} | {PEER[kind]}{unit} |")
-    return "\n".join(lines)
+        body.append((name, f"{value}{unit}", f"{PEER[kind]}{unit}"))
+    return [*lines, *table([f"{rows:,} live rows, 6 columns", "measured", "peer"], body)]
 
 
 def main() -> None:
@@ -189,15 +194,10 @@ def main() -> None:
                 notebook.shut_kernel_down()
         finally:
             lab.stop()
-    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    table = table_of(found, options.rows)
-    print(table)
+    lines = report(found, options.rows, options.changes)
+    print("\n".join(lines))
     if options.markdown:
-        text = options.markdown.read_text(encoding="utf-8")
-        before, mark, rest = text.partition(MARK)
-        assert mark, f"{options.markdown} has no {MARK}"
-        after = rest.split("\n\n", 2)[-1] if rest.lstrip("\n").startswith("|") else rest.lstrip("\n")
-        options.markdown.write_text(f"{before}{MARK}\n\n{table}\n\n{after}", encoding="utf-8")
+        write_section(options.markdown, "The live table", lines)
 
 
 if __name__ == "__main__":

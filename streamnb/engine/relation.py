@@ -74,7 +74,7 @@ class Relation:
         self.skipped = 0
         self.closed = False
         self._rows_max = rows_max
-        self._store = Store.open(None)
+        self._store = Store.open(None, threads=1)  # small statements: handing them to other threads costs more
         self._lock = threading.RLock()
         self._pending: list[pa.Table] = []
         self._pending_rows = 0
