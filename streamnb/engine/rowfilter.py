@@ -46,11 +46,17 @@ _EPOCH = dt.datetime(1970, 1, 1)
 
 @dataclass(frozen=True)
 class RowFilter:
-    """Texts for columns, by place, and two texts that any column has to contain: the reader's and the frame's."""
+    """Texts for columns, by place, and two texts that any column has to contain: the reader's and the frame's.
+
+    ``chosen`` are values of which a column has one, and ``spans`` are [from, to) of numbers, or of instants in
+    milliseconds since the epoch: what is selected in other views. Values of nested columns are not looked at.
+    """
 
     columns: tuple[tuple[int, str], ...] = ()
     search: str = ""
     outer: str = ""
+    chosen: tuple[tuple[int, frozenset[Any]], ...] = ()
+    spans: tuple[tuple[int, float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,9 +110,25 @@ def compile_filter(columns: Sequence[tuple[str, SqlType]], wanted: RowFilter) ->
     for search in (wanted.search, wanted.outer):
         if search.strip():
             parts.append(_search_condition(bind, columns, search.strip()[:FILTER_CHARS_MAX]))
+    parts += _selected(bind, columns, wanted)
     if not parts:
         return None
     return Condition(join(" AND ", [sql("({})", part) for part in parts]), tuple(bind.values))
+
+
+def _selected(bind: _Binder, columns: Sequence[tuple[str, SqlType]], wanted: RowFilter) -> list[Sql]:
+    parts: list[Sql] = []
+    for place, values in wanted.chosen:
+        if isinstance(columns[place][1], Primitive | Decimal):
+            column = ident(f"c{place}")
+            known = [sql("{} IS NOT DISTINCT FROM {}", column, bind(value)) for value in values]
+            parts.append(join(" OR ", known or [sql("false")]))
+    for place, start, end in wanted.spans:
+        column = ident(f"c{place}")
+        if columns[place][1] in (TIMESTAMP, DATE):
+            column = sql("epoch_ms(try_cast({} AS TIMESTAMP))", column)
+        parts.append(sql("{} >= {} AND {} < {}", column, bind(start), column, bind(end)))
+    return parts
 
 
 def _search_condition(bind: _Binder, columns: Sequence[tuple[str, SqlType]], search: str) -> Sql:

@@ -65,6 +65,8 @@ class PageFrames:
         self.request = Request()
         self.outer = ""
         """A text that all rows on show have to contain, whatever the page asks for."""
+        self.selected = RowFilter()
+        """What other views have selected: values and spans, no texts."""
         self._relation = relation
         self._layout = layout
         self._limit = limit
@@ -113,7 +115,9 @@ class PageFrames:
         """Complete what the page asks for by the order of a table and the bound on its rows."""
         asked = request.view
         sort = asked.sort or (() if asked.changes else self._order)
-        return replace(asked, sort=sort, filter=replace(asked.filter, outer=self.outer), rows_max=self._limit)
+        chosen, spans = self.selected.chosen, self.selected.spans
+        wanted = replace(asked.filter, outer=self.outer, chosen=chosen, spans=spans)
+        return replace(asked, sort=sort, filter=wanted, rows_max=self._limit)
 
     def want(self, request: Request) -> None:
         """Show something else from the next frame on."""

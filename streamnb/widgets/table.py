@@ -11,10 +11,12 @@ from typing import Any
 
 import traitlets
 
+from streamnb.engine.rowfilter import RowFilter
 from streamnb.errors import StreamnbError
 from streamnb.store import DatabaseError
 from streamnb.widgets.export import Exports, cell_of, copy_of
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
+from streamnb.widgets.linking import selection_of
 from streamnb.widgets.pages import PageFrames, read_request
 from streamnb.widgets.rows import layout_of
 from streamnb.widgets.transport import FrameWidget, static_text
@@ -60,11 +62,15 @@ class LiveTable(FrameWidget):
         self._asked_now = False
         self._wanted = self._pages.request
         self._outer = ""
+        self._selected = RowFilter()
         self._jobs: deque[Callable[[], None]] = deque(maxlen=_JOBS_MAX)
         self._ended = False
         self._thread: threading.Thread | None = None
         self._relation.watchers.append(self._changed)
         super().__init__(self._pages, rate_max, columns=described, is_table=query.is_table, is_live=live, name=name)
+        self._selection = selection_of(query)
+        self._selection.join(self, self._restrict)
+        self._restrict()  # something may be selected already
 
     # From any thread: note what is wanted
 
@@ -92,6 +98,19 @@ class LiveTable(FrameWidget):
             self._outer, self._asked_now = text, True
 
         self._poke(note)
+
+    def _restrict(self) -> None:
+        """Show the rows that are selected in the other views of the query."""
+        criteria = self._selection.criteria(self)
+        names = [name for name, _ in self._query.columns]
+        chosen = tuple((names.index(name), values) for name, values in criteria.values.items() if name in names)
+        spans = tuple((names.index(name), *span) for name, span in criteria.spans.items() if name in names)
+
+        def note() -> None:
+            self._selected, self._asked_now = RowFilter(chosen=chosen, spans=spans), True
+
+        if RowFilter(chosen=chosen, spans=spans) != self._selected:
+            self._poke(note)
 
     def _received(self, kind: Any, message: Any) -> None:
         if kind == "view":
@@ -128,6 +147,8 @@ class LiveTable(FrameWidget):
             self._wake.notify_all()
         if self._changed in self._relation.watchers:
             self._relation.watchers.remove(self._changed)
+        if hasattr(self, "_selection"):  # the base class closes a widget whose making failed
+            self._selection.leave(self)
         super().close()
 
     # On the table's thread
@@ -169,12 +190,12 @@ class LiveTable(FrameWidget):
                 full, self._full, self._asked_now = self._full, False, False
                 if self._wanted.number != self._pages.request.number:
                     self._pages.want(self._wanted)
-            relation, outer = self._relation, self._outer
+            relation, outer, selected = self._relation, self._outer, self._selected
         if job is not None:
             job()
             return
         self._pages.follow(relation)
-        self._pages.outer = outer
+        self._pages.outer, self._pages.selected = outer, selected
         with self._frames_lock:
             frame = self._pages.full() if full or not self._pacer.answered else self._pages.advance()
             self._send_frame(frame, time.monotonic())

@@ -14,6 +14,7 @@ from streamnb.engine.relation import View
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, STRING, Array
 from streamnb.widgets import output
+from streamnb.widgets.linking import Criteria, selection_of
 from streamnb.widgets.still import Still, StillTable
 from streamnb.widgets.table import LiveTable
 from tests.widgets.fake_query import FakeQuery, FakeSnapshot
@@ -223,3 +224,13 @@ def test_finished_result_leaves_a_picture_of_its_first_rows(monkeypatch: pytest.
     assert shown[0][output.WIDGET_MIME]["model_id"] == table.widget.model_id
     monkeypatch.setattr(output, "_update", lambda bundle, **_: None)
     table.close()
+
+
+def test_selection_in_another_view_restricts_the_table_until_it_is_gone(query: FakeQuery, page: Page) -> None:
+    page.wait(lambda m: m["type"] == "frame" and m["filtered"] == 100)
+    chart = object()
+    selection_of(query).choose(chart, Criteria({"K": frozenset({"k003", "k007"})}, {"N": (5.0, 50.0)}))
+    page.wait(lambda m: m["type"] == "frame" and m["filtered"] == 1)
+    page.heard.clear()
+    selection_of(query).leave(chart)
+    page.wait(lambda m: m["type"] == "frame" and m["filtered"] == 100)
