@@ -21,7 +21,7 @@ INSERT = (
     "get_ipython().run_line_magic('ksql', \"INSERT INTO RATINGS VALUES ({}, '{}', {}, 'platinum', 'worst. flight.')\")"
 )
 COUNT = """session = get_ipython().magics_manager.registry['KsqlMagics'].session
-print(session.workspace.sql('SELECT COUNT(*) FROM "alerts"').rows)"""
+print(session.workspace.sql('SELECT COUNT(*) FROM topic."alerts"').rows)"""
 # Chromium without a window has no notifications, so the page is given ones that note what they are told.
 NOTIFICATIONS = """() => {
     window.notified = [];
