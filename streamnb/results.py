@@ -143,8 +143,8 @@ class Live:
     def relation(self) -> Relation:
         """Return the rows of the result as something to be sorted, filtered and looked at while it changes.
 
-        It has all rows, up to two million, when it is first asked for before many have come; else the newest ones of
-        the feed and what comes from now on.
+        It has all rows, up to two million of a table and half a million of a stream, when it is first asked for before
+        many have come; else the newest ones of the feed and what comes from now on.
         """
         return self._push.keeper.relation(self.feed)
 

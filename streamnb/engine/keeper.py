@@ -14,6 +14,7 @@ from streamnb.serde.arrow import value_array
 
 __all__ = ["RowKeeper"]
 
+STREAM_ROWS_MAX = 500_000  # a stream fills whatever it is given; its topic has the rest
 BACKLOG_ROWS = 500_000
 BACKLOG_BYTES = 64_000_000
 
@@ -31,13 +32,14 @@ class RowKeeper:
         keys: Sequence[SqlType],
         *,
         is_table: bool,
-        rows_max: int = ROWS_MAX,
+        rows_max: int | None = None,
     ) -> None:
+        """Keep nothing yet; ``rows_max`` bounds the relation's rows: by itself a stream's to fewer than a table's."""
         self.lock = threading.Lock()
         self._columns = tuple(columns)
         self._keys = tuple(keys)
         self._is_table = is_table
-        self._rows_max = rows_max
+        self._rows_max = rows_max or (ROWS_MAX if is_table else STREAM_ROWS_MAX)
         self._relation: Relation | None = None
         self._backlog: list[pa.Table] | None = []
         self._rows = 0

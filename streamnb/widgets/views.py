@@ -29,7 +29,7 @@ def table(
 ) -> LiveView:
     """Make a live table of a query; it is not on the page yet.
 
-    ``limit`` bounds the rows that can be scrolled to (all that the query keeps, two million), ``rate`` the frames a
+    ``limit`` bounds the rows that can be scrolled to (all that the query keeps), ``rate`` the frames a
     second (20).
     """
     return LiveView(query, LiveTable(query, limit, rate or 1 / FRAME_S, name), name=name, sender=sender)
