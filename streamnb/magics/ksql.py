@@ -19,9 +19,8 @@ from streamnb.magics.inspection import Inspection
 from streamnb.magics.options import CELL_OPTIONS, Given, read_options
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.widgets.alerts import Alert
-from streamnb.widgets.chart import HEIGHT_PX
 from streamnb.widgets.dashboard import Dashboard
-from streamnb.widgets.encoding import ChartOptions
+from streamnb.widgets.encoding import HEIGHT_PX, ChartOptions
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.output import publish
 from streamnb.widgets.session import CellOptions, NotebookSession

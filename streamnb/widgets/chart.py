@@ -14,7 +14,7 @@ from bokeh.embed import json_item
 from bokeh.util.paths import bokehjs_path
 
 from streamnb.widgets import palette
-from streamnb.widgets.encoding import ChartOptions, Encoding, choose_encoding
+from streamnb.widgets.encoding import HEIGHT_PX, ChartOptions, Encoding, choose_encoding
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
 from streamnb.widgets.figure import build_figure
 from streamnb.widgets.linked import LinkedWidget
@@ -24,9 +24,8 @@ from streamnb.widgets.points import plain_label
 from streamnb.widgets.series import ChartFrames
 from streamnb.widgets.transport import static_text
 
-__all__ = ["HEIGHT_PX", "LiveChart"]
+__all__ = ["LiveChart"]
 
-HEIGHT_PX = 320
 _LIBRARY_OFFERS = (1.0, 4.0, 16.0)  # seconds after the first frame, while the page stays silent
 _CHOSEN_MAX = 1000
 

@@ -13,8 +13,19 @@ from streamnb.schema import BIGINT, DATE, TIMESTAMP, SqlType
 from streamnb.widgets.cells import TIME_NAMES
 from streamnb.widgets.feed import LiveQuery
 
-__all__ = ["CHART_KINDS", "ChartOptions", "Encoding", "Span", "choose_encoding", "label_of", "position_of", "span_ms"]
+__all__ = [
+    "CHART_KINDS",
+    "HEIGHT_PX",
+    "ChartOptions",
+    "Encoding",
+    "Span",
+    "choose_encoding",
+    "label_of",
+    "position_of",
+    "span_ms",
+]
 
+HEIGHT_PX = 320
 CHART_KINDS = ("auto", "line", "bar", "stacked", "area", "scatter", "metric", "heatmap", "hist")
 _TIME_SUFFIXES = ("TIME", "TIMESTAMP", "_TS", "_AT")
 _ID_SUFFIXES = ("ID", "NUMBER", "KEY")

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from streamnb.schema import STRING
-from streamnb.widgets.chart import LiveChart
 from streamnb.widgets.encoding import ChartOptions, Span
 from streamnb.widgets.feed import FRAME_S, LiveQuery, Sender
 from streamnb.widgets.live import LiveView
@@ -61,6 +60,8 @@ def chart(
     rate_max = rate or 1 / FRAME_S
     if kind == "metric":
         return LiveView(query, MetricTiles(query, options, limit or TILES_MAX, rate_max), name=name, sender=sender)
+    from streamnb.widgets.chart import LiveChart  # Bokeh takes longer to import than all the rest
+
     body = LiveChart(query, options, limit or POINTS_MAX, rate_max)
     return LiveView(query, body, name=name, sender=sender)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -234,3 +236,10 @@ def test_persistent_query_keeps_the_value_it_was_created_with(notebook: Notebook
     notebook.value("stars").value = 0
     notebook.run("%%ksql -o q --no-display\nSELECT CHANNEL FROM GOOD EMIT CHANGES;")
     assert wait_for(notebook.value("q"), 1) == ["web"]
+
+
+def test_loading_the_extension_leaves_what_only_some_cells_need_for_later() -> None:
+    heavy = ("bokeh", "pandas", "sqlglot", "confluent_kafka")
+    code = f"import sys, streamnb.magics; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
