@@ -191,12 +191,12 @@ _UNKNOWN = "UNKNOWN"
 def _forget_extensions(tokens: Sequence[Token]) -> None:
     """Take the words that only the dialect's extensions give a meaning for what they are to ksqlDB."""
     for token, following in pairwise(tokens):
-        words = token.upper(), following.upper()
-        if token.type == "WORD" and words[0] in ("ORDER", "UNION"):
+        word, next_word = (t.upper() if t.type == "WORD" else None for t in (token, following))
+        if word in ("ORDER", "UNION"):
             token.type = "NAME"
-        elif words == ("SELECT", "DISTINCT"):
+        elif (word, next_word) == ("SELECT", "DISTINCT"):
             following.type = _UNKNOWN
-        elif words == ("(", "SELECT"):
+        elif token == "(" and next_word == "SELECT":
             token.type = _UNKNOWN
 
 

@@ -309,3 +309,10 @@ def test_half_a_character_is_refused_in_its_place() -> None:
     rendered = raised.value.render()
     assert rendered.startswith("error: half a character, U+DCD3, is no text\n  1 | SELECT 'a \ufffd' FROM S;\n")
     assert rendered.encode()
+
+
+@pytest.mark.parametrize("name", ["SELECT", "UNION", "ORDER", "DISTINCT"])
+def test_word_in_quotes_is_a_name_where_extensions_are_left_out(name: str) -> None:
+    text = f"SELECT ABS(`{name}`) FROM A EMIT CHANGES;"
+    assert parse_statement(text, strict=True) == parse_statement(text)
+    assert name in format_statement(parse_statement(text, strict=True))
