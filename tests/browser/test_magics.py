@@ -99,7 +99,7 @@ CREATE SOURCE CONNECTOR GEN WITH ('connector.class'='datagen', 'quickstart'='rat
   'backlog'='150000', 'iterations'='150000');
 CREATE STREAM MADE (RATING_ID BIGINT, USER_ID INT, STARS INT, CHANNEL VARCHAR, MESSAGE VARCHAR)
   WITH (KAFKA_TOPIC='made', VALUE_FORMAT='JSON');
-SET 'max.batch.records' = '2000';"""
+SET 'max.batch.records' = '500';"""
 FILLED = """import threading
 magics = get_ipython().magics_manager.registry['KsqlMagics']
 filled = lambda: magics.session.workspace.sql('SELECT count(*) FROM topic.made').rows[0][0] >= 150000
