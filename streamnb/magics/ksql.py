@@ -35,7 +35,12 @@ _CELL = "%%ksql"
 class KsqlMagics(Magics):
     """Streaming SQL in cells. ``%config KsqlMagics`` lists these settings, ``%config KsqlMagics.rate = 5`` sets one."""
 
-    max_rows = traitlets.Int(200, min=1, help="Rows that a table shows, if --limit does not say.").tag(config=True)
+    max_rows = traitlets.Int(
+        None,
+        min=1,
+        allow_none=True,
+        help="Rows that a table shows, if --limit does not say; None shows all that are kept.",
+    ).tag(config=True)
     max_points = traitlets.Int(POINTS_MAX, min=1, help="Points that a chart shows, if --limit does not say.").tag(
         config=True
     )

@@ -18,7 +18,7 @@ RESULT_ROWS_MAX = 500
 _TEXT_CHARS_MAX = 40
 _RIGHT = frozenset({"number"})
 _HEAD_STYLE = "padding:3px 12px;white-space:nowrap;font-weight:600;"
-_CELL_STYLE = "padding:2px 12px;white-space:pre-wrap;unicode-bidi:isolate;overflow-wrap:anywhere;"
+_CELL_STYLE = "padding:2px 12px;white-space:pre-wrap;unicode-bidi:isolate;overflow-wrap:break-word;"
 
 Grid = list[list[str | None]]
 
