@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,7 @@ from streamnb.widgets.views import POINTS_MAX
 
 __all__ = ["KsqlMagics", "load_ipython_extension", "unload_ipython_extension"]
 
+SWITCH_S = 0.0005
 _CELL = "%%ksql"
 
 
@@ -52,6 +54,7 @@ class KsqlMagics(Magics):
 
     def __init__(self, shell: InteractiveShell, session: NotebookSession) -> None:
         super().__init__(shell)
+        self.switch_s = sys.getswitchinterval()
         self.session = session
         self.names: dict[str, Any] = shell.user_ns
         self.complete = matcher(lambda: session.workspace, lambda: self.names)
@@ -136,6 +139,10 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     for kind, show in _shown(magics).items():
         if shell.display_formatter is not None:
             shell.display_formatter.ipython_display_formatter.for_type(kind, show)
+    # A frame of a live view waits for the interpreter some thirty times; while a cell computes in pure Python, for 5 ms
+    # each time by Python's default, and views stood nearly still.
+    magics.switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(min(magics.switch_s, SWITCH_S))
     atexit.register(magics.session.close)
 
 
@@ -153,6 +160,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
         shell.events.unregister("pre_run_cell", magics.cell_starts)
         shell.Completer.custom_matchers.remove(magics.complete)
         magics.inspection.unhook()
+        sys.setswitchinterval(magics.switch_s)
         for kind in _shown(magics):
             if shell.display_formatter is not None:
                 shell.display_formatter.ipython_display_formatter.pop(kind, None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streamnb.magics.ksql import SWITCH_S
 from streamnb.results import Live, Rows
 from tests.magics.notebook import SOURCE, Notebook
 
@@ -243,3 +244,11 @@ def test_loading_the_extension_leaves_what_only_some_cells_need_for_later() -> N
     code = f"import sys, streamnb.magics; print([name for name in {heavy!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_threads_take_turns_more_often_while_the_extension_is_loaded(notebook: Notebook) -> None:
+    assert sys.getswitchinterval() <= SWITCH_S * 1.01
+    notebook.shell.run_line_magic("unload_ext", "streamnb")
+    before = sys.getswitchinterval()
+    notebook.shell.run_line_magic("load_ext", "streamnb")
+    assert sys.getswitchinterval() < before
