@@ -287,7 +287,7 @@ def test_views_do_not_depend_on_where_the_input_is_cut(bench: Bench, shape: str)
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_many_inputs_and_cuts_show_the_same(bench: Bench, shape: str) -> None:
-    @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
     @given(
         records=logs(joined=True, sources=[SHAPES[shape].source]),
         mode=st.sampled_from(Mode),
