@@ -35,6 +35,8 @@ class Page:
         self.say(type="mount")
 
     def _hear(self, table: LiveTable, message: dict[str, Any], buffers: list[bytes] | None) -> None:
+        if table is not getattr(self, "table", None):
+            return  # a table of another test, whose thread has not ended yet
         with self._condition:
             self.heard.append((message, buffers or []))
             self._condition.notify_all()
