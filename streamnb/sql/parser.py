@@ -74,13 +74,15 @@ def parse_statement(
 
 
 def parse_script(
-    text: str, variables: Mapping[str, str] | None = None, *, test_tool: bool = False
+    text: str, variables: Mapping[str, str] | None = None, *, strict: bool = False, test_tool: bool = False
 ) -> list[ast.Statement]:
     """Parse all statements of a script. DEFINE takes no effect here: it is for whoever runs the statements.
 
+    ``strict`` and ``test_tool`` are those of ``parse_statement``.
+
     Raises: ParseFailedError for the first statement that is none.
     """
-    return [parse_statement(s, variables, test_tool=test_tool) for s in split_statements(text)]
+    return [parse_statement(s, variables, strict=strict, test_tool=test_tool) for s in split_statements(text)]
 
 
 def parse_expression(text: str) -> ast.Expression:

@@ -78,7 +78,7 @@ def test_refusals_of_the_cases_are_worded_as_in_ksqldb() -> None:
 
 def refusal(text: str) -> str:
     try:
-        parse_script(text)
+        parse_script(text, strict=True)
     except ParseFailedError as error:
         return error.message
     return ""
