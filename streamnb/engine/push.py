@@ -166,16 +166,15 @@ class PushQuery:
         output = self.task.output()
         if not self._is_table:
             output = sql("(SELECT * FROM {} WHERE NOT vnull)", output)  # a stream's null value is no row
+        if self._left is not None:
+            output = sql("(SELECT * FROM {} ORDER BY seq, sub LIMIT {})", output, lit(self._left))
         count = int(self._store.rows(sql("SELECT count(*) FROM {}", output))[0][0])
         if count == 0:
             return
         rows = self._store.rows(self._newest(output, keys, count))
         changes = [Change(row[1 : 1 + len(keys)], row[1 + len(keys) :], row[0]) for row in rows]
-        if self._left is not None:
-            changes = changes[: self._left]
-            count = min(count, self._left)
         for watch in self.watches:
-            watch.look(self._store, self._limited(output), keys, self._columns)
+            watch.look(self._store, output, keys, self._columns)
         with self.keeper.lock:
             if self.keeper.wanted:
                 self.keeper.add(self._store.arrow(self._whole(output, keys)))
@@ -185,24 +184,15 @@ class PushQuery:
         if self._left == 0:
             self._stopping.set()
 
-    def _limited(self, output: Sql) -> Sql:
-        """Keep of a batch what the LIMIT leaves."""
-        if self._left is None:
-            return output
-        return sql("(SELECT * FROM {} ORDER BY seq, sub LIMIT {})", output, lit(self._left))
-
     def _whole(self, output: Sql, keys: Sequence[Sql]) -> Sql:
-        """Select what a relation takes of a batch: all of its rows, or with a LIMIT its first ones."""
+        """Select what a relation takes of a batch: all of its rows."""
         named = [sql("{} AS {}", key, ident(f"k{i}")) for i, key in enumerate(keys)]
         meta = [sql("vnull"), *named] if self._is_table else []
         columns = [sql("{} AS {}", column, ident(f"c{i}")) for i, column in enumerate(self._columns)]
-        query = sql("SELECT {} FROM {} ORDER BY seq, sub", join(", ", [*meta, *columns]), output)
-        return query if self._left is None else sql("{} LIMIT {}", query, lit(self._left))
+        return sql("SELECT {} FROM {} ORDER BY seq, sub", join(", ", [*meta, *columns]), output)
 
     def _newest(self, output: Sql, keys: Sequence[Sql], count: int) -> Sql:
-        """Select what the feed can keep of a batch: its newest rows, or with a LIMIT its first ones."""
+        """Select what the feed can keep of a batch: its newest rows, and all that a LIMIT counts."""
         columns = join(", ", [sql("vnull"), *keys, *self._columns])
-        if self._left is not None:
-            return sql("SELECT {} FROM {} ORDER BY seq, sub LIMIT {}", columns, output, lit(self._left))
-        skip = max(0, count - self._rows_max)
+        skip = 0 if self._left is not None else max(0, count - self._rows_max)
         return sql("SELECT {} FROM {} ORDER BY seq, sub OFFSET {}", columns, output, lit(skip))
