@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Change", "Feed", "FeedSnapshot"]
+__all__ = ["Change", "Feed", "FeedSnapshot", "hashable"]
 
 Row = tuple[Any, ...]
 
@@ -39,7 +39,7 @@ class FeedSnapshot:
     is_ordered: bool = False
 
 
-def _hashable(key: Row) -> Row | str:
+def hashable(key: Row) -> Row | str:
     """Return what tells keys apart: the key itself, or its text where it holds arrays, maps or structs."""
     try:
         hash(key)
@@ -73,7 +73,7 @@ class Feed:
             for change in changes:
                 self._changes.append(change)
                 if self.is_table:
-                    known = _hashable(change.key)
+                    known = hashable(change.key)
                     self._table.pop(known, None)
                     if not change.tombstone:
                         self._table[known] = change.row

@@ -162,13 +162,15 @@ class Relation:
         self._shrink()
 
     def _apply_rows(self, pending: pa.Table) -> None:
-        columns = join(", ", [sql("n AS id"), *self._cast(self._rows)])
+        columns = join(", ", [sql("n AS id"), *self._cast("pending")])
         self._store.execute(sql("INSERT INTO rows SELECT {} FROM pending", columns))
         self._counts["rows"] += pending.num_rows
         self._advance(False, Delta(None, sql("(SELECT {} FROM pending)", columns), self._version, False))
 
-    def _cast(self, rows: RowSet) -> list[Sql]:
-        return [sql("{0}::{1} AS {0}", c, duck_type(t)) for c, t in zip(rows.columns(), rows.types, strict=True)]
+    def _cast(self, alias: str, first: int = 0) -> list[Sql]:
+        """Write the columns of waiting rows with their types, by the names from c``first`` on."""
+        columns = enumerate(zip(self._rows.columns(alias), self._rows.types, strict=True), first)
+        return [sql("{}::{} AS {}", c, duck_type(t), ident(f"c{i}")) for i, (c, t) in columns]
 
     def _apply_changes(self, pending: pa.Table) -> None:
         """Replace the rows of the batch's keys, and note each change."""
@@ -188,7 +190,7 @@ class Relation:
             last, number = sql("newest"), sql("coalesce(r.id, b.first)")
         self._find(hashes)
         (old,) = self._store.rows(sql("DELETE FROM rows WHERE rowid IN (SELECT rid FROM found)"))[0]
-        columns = [sql("b.{0}::{1} AS {0}", c, duck_type(t)) for c, t in zip(*self._named(self._rows), strict=True)]
+        columns = self._cast("b")
         joined = sql("{} b LEFT JOIN found r ON r.kh = b.kh AND {}", last, self._same_key())
         fresh = sql("SELECT {} AS id, {} FROM {} WHERE NOT b.vnull", number, join(", ", columns), joined)
         stored = join(", ", [number, sql("b.kh"), *[sql("b.{}", k) for k in self._key_names], *columns])
@@ -200,9 +202,6 @@ class Relation:
         old_rows = sql("(SELECT id, {} FROM found)", join(", ", self._rows.columns()))
         self._advance(False, Delta(old_rows if old else None, sql("({})", fresh), self._version, deletes))
         self._note_changes(pending.num_rows, repeats)
-
-    def _named(self, rows: RowSet) -> tuple[list[Sql], tuple[SqlType, ...]]:
-        return rows.columns(), rows.types
 
     def _same_key(self) -> Sql:
         return join(" AND ", [sql("r.{0} IS NOT DISTINCT FROM b.{0}", k) for k in self._key_names])
@@ -231,16 +230,11 @@ class Relation:
         if repeats:
             keys = join(", ", [sql("b.{}", k) for k in self._key_names])
             existed = sql("coalesce(lag(NOT b.vnull) OVER (PARTITION BY {} ORDER BY b.n), {})", keys, existed)
-        # c0 is the kind, the result's columns follow.
-        shifted = [
-            sql("b.{}::{} AS {}", c, duck_type(t), ident(f"c{i + 1}"))
-            for i, (c, t) in enumerate(zip(*self._named(self._rows), strict=True))
-        ]
         noted = sql(
             "SELECT b.n AS id, CASE WHEN b.vnull THEN 'delete' WHEN {} THEN 'update' ELSE 'insert' END AS c0, {}"
             " FROM pending b LEFT JOIN found r ON r.kh = b.kh AND {}",
             existed,
-            join(", ", shifted),
+            join(", ", self._cast("b", 1)),  # c0 is the kind, the result's columns follow
             self._same_key(),
         )
         self._store.execute(sql("INSERT INTO changes {} ORDER BY id", noted))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.engine.feed import hashable
 from streamnb.store import Store
 
 __all__ = ["Watch"]
@@ -24,26 +25,23 @@ class Watch:
         """``condition`` is about columns c0, c1, ...; ``on_match`` gets rows in order, on the query's thread."""
         self._condition = condition
         self._on_match = on_match
-        self._meeting: set[Row] = set()
+        self._meeting: set[Row | str] = set()  # by what a key is known by
 
     def look(self, store: Store, output: Sql, keys: Sequence[Sql], columns: Sequence[Sql]) -> None:
         """Look at the output batch of a query; ``keys`` tell the rows of a table apart."""
-        named = [sql("{} AS {}", column, ident(f"c{i}")) for i, column in enumerate(columns)]
-        inner = join(
-            ", ", [sql("seq, sub, vnull"), *(sql("{} AS {}", k, ident(f"k{i}")) for i, k in enumerate(keys)), *named]
+        key_names, names = _names("k", keys), _names("c", columns)
+        named = [sql("{} AS {}", c, n) for c, n in zip((*keys, *columns), (*key_names, *names), strict=True)]
+        rows = store.rows(
+            sql(
+                "SELECT {} FROM (SELECT *, NOT vnull AND coalesce({}, false) AS met"
+                " FROM (SELECT seq, sub, vnull, {} FROM {})) WHERE met OR {} ORDER BY seq, sub",
+                join(", ", [sql("met"), *key_names, *names]),
+                self._condition,
+                join(", ", named),
+                output,
+                lit(bool(keys) and bool(self._meeting)),
+            )
         )
-        met = sql(
-            "SELECT *, NOT vnull AND coalesce({}, false) AS met FROM (SELECT {} FROM {})",
-            self._condition,
-            inner,
-            output,
-        )
-        known = bool(keys) and bool(self._meeting)
-        shown = join(
-            ", ",
-            [sql("met"), *(ident(f"k{i}") for i in range(len(keys))), *(ident(f"c{i}") for i in range(len(columns)))],
-        )
-        rows = store.rows(sql("SELECT {} FROM ({}) WHERE met OR {} ORDER BY seq, sub", shown, met, lit(known)))
         found = [row[1 + len(keys) :] for row in rows if self._is_new(row, len(keys))]
         if found:
             self._on_match(found)
@@ -51,7 +49,7 @@ class Watch:
     def _is_new(self, row: Row, keys: int) -> bool:
         if not keys:
             return True
-        key = _hashable(row[1 : 1 + keys])
+        key = hashable(row[1 : 1 + keys])
         if not row[0]:
             self._meeting.discard(key)
             return False
@@ -61,5 +59,5 @@ class Watch:
         return True
 
 
-def _hashable(key: Row) -> Row:
-    return key if all(isinstance(part, str | int | float | bool | None) for part in key) else (repr(key),)
+def _names(letter: str, columns: Sequence[Sql]) -> list[Sql]:
+    return [ident(f"{letter}{i}") for i in range(len(columns))]
