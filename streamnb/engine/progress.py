@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Backlog", "Progress", "Report"]
+__all__ = ["Backlog", "Progress", "RecentRate", "Report"]
 
 _SPAN_S = 5.0
 
@@ -54,6 +54,24 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+class RecentRate:
+    """Records a second, over the last few seconds."""
+
+    def __init__(self, span_s: float) -> None:
+        self._span_s = span_s
+        self._points: deque[tuple[float, int]] = deque()
+
+    def note(self, now_s: float, total: int) -> float:
+        """Note the total so far and return the rate; a total that falls is the start of another count."""
+        if self._points and total < self._points[-1][1]:
+            self._points.clear()
+        self._points.append((now_s, total))
+        while len(self._points) > 2 and now_s - self._points[1][0] >= self._span_s:
+            self._points.popleft()
+        first_s, first = self._points[0]
+        return (total - first) / (now_s - first_s) if now_s > first_s else 0.0
+
+
 class Backlog:
     """Follows a query through the records that were there when it began. Written by one thread, read by any."""
 
@@ -62,7 +80,8 @@ class Backlog:
         self._now_s = now_s
         self._done = 0
         self._total: int | None = None
-        self._points: deque[tuple[float, int]] = deque([(now_s(), 0)])
+        self._rate = RecentRate(_SPAN_S)
+        self._rate.note(now_s(), 0)
         self._progress: Progress | None = None
         self.find(total)
 
@@ -95,10 +114,4 @@ class Backlog:
         if self._done >= self._total or not more:
             self._progress = None
             return
-        now_s = self._now_s()
-        self._points.append((now_s, self._done))
-        while len(self._points) > 2 and now_s - self._points[1][0] >= _SPAN_S:
-            self._points.popleft()
-        first_s, first = self._points[0]
-        rate = (self._done - first) / (now_s - first_s) if now_s > first_s else 0.0
-        self._progress = Progress(self._done, self._total, rate)
+        self._progress = Progress(self._done, self._total, self._rate.note(self._now_s(), self._done))

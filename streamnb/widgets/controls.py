@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import html
-from collections import deque
 from collections.abc import Callable
 
 import ipywidgets
 
-from streamnb.engine.progress import Progress
+from streamnb.engine.progress import Progress, RecentRate
 from streamnb.widgets.delivery import tree
 from streamnb.widgets.feed import LiveQuery
 from streamnb.widgets.progress import bar_html
 
-__all__ = ["ENDED", "Meter", "StatusBar", "close_tree", "state_name"]
+__all__ = ["ENDED", "RATE_SPAN_S", "StatusBar", "close_tree", "state_name"]
 
-_SPAN_S = 3.0
+RATE_SPAN_S = 3.0
 _COLOURS = {
     "RUNNING": "var(--jp-success-color1, #2e7d32)",
     "RETRYING": "var(--jp-warn-color1, #f57c00)",
@@ -30,30 +29,13 @@ def state_name(query: LiveQuery) -> str:
     return str(getattr(query.state, "name", query.state)).upper()
 
 
-class Meter:
-    """Records a second, over the last few seconds."""
-
-    def __init__(self) -> None:
-        self._points: deque[tuple[float, int]] = deque()
-
-    def rate(self, now_s: float, total: int) -> float:
-        """Note the total so far and return the rate; a total that falls is the start of another count."""
-        if self._points and total < self._points[-1][1]:
-            self._points.clear()
-        self._points.append((now_s, total))
-        while len(self._points) > 2 and now_s - self._points[1][0] >= _SPAN_S:
-            self._points.popleft()
-        first_s, first = self._points[0]
-        return (total - first) / (now_s - first_s) if now_s > first_s else 0.0
-
-
 class StatusBar:
     """One line: state, name, records (of a table: changes) so far and a second, and Stop."""
 
     def __init__(self, name: str, noun: str, on_stop: Callable[[], None]) -> None:
         self._name = name
         self._noun = noun
-        self._meter = Meter()
+        self._rate = RecentRate(RATE_SPAN_S)
         self._text = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 auto", min_width="0"))
         self._button = ipywidgets.Button(
             description="Stop",
@@ -75,7 +57,7 @@ class StatusBar:
         ``progress`` is that of a query which catches up with what was there when it began.
         """
         ended = state in ENDED
-        rate = self._meter.rate(now_s, total)
+        rate = self._rate.note(now_s, total)
         facts = [html.escape(self._name)] if self._name else []
         facts.append(f"{total:,} {self._noun}{'' if total == 1 else 's'}")
         if not ended and progress is None:

@@ -9,8 +9,8 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from streamnb.engine.progress import Progress
-from streamnb.widgets.controls import ENDED, Meter, close_tree
+from streamnb.engine.progress import Progress, RecentRate
+from streamnb.widgets.controls import ENDED, RATE_SPAN_S, close_tree
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.transport import static_text
 
@@ -43,14 +43,14 @@ class PanelHead(anywidget.AnyWidget):
 
     def __init__(self, title: str, noun: str) -> None:
         self._noun = noun
-        self._meter = Meter()
+        self._recent = RecentRate(RATE_SPAN_S)
         super().__init__(title=title)
 
     def show(
         self, state: str, total: int, now_s: float, error: str | None = None, progress: Progress | None = None
     ) -> None:
         """Draw the state anew; only what has changed is sent. While the query catches up, the rate is a share."""
-        rate = self._meter.rate(now_s, total)
+        rate = self._recent.note(now_s, total)
         facts = [state.lower(), f"{total:,} {self._noun}{'' if total == 1 else 's'}"]
         self.state = state
         self.rate = "" if state in ENDED else f"{compact(rate)}/s"
