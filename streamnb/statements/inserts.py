@@ -5,7 +5,7 @@ from __future__ import annotations
 from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.catalog import DataSource, closest
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
-from streamnb.engine.sink import EmbeddedTopics, encoded
+from streamnb.engine.sink import encoded
 from streamnb.errors import KsqlError, KsqlStatementError
 from streamnb.plan.expressions import EmptyScope, coerce, type_expression
 from streamnb.plan.typed import Typed
@@ -51,10 +51,9 @@ def insert_values(pipeline: Pipeline, statement: ast.InsertValues) -> str:
     pieces += [sql("{}::BIGINT AS ts", ts), sql("NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr"), sql("false AS vnull")]
     pieces += _columns("k", source.schema.key, expressions) + _columns("v", source.schema.value, expressions)
     row = sql("(SELECT {})", join(", ", pieces))
-    topics = pipeline.outside.topics if pipeline.log_of(source.topic) is pipeline.outside.log else EmbeddedTopics()
     try:
         with pipeline.store.transaction():
-            topics.append(pipeline.store, source.topic, encoded(source, row))
+            pipeline.topics_of(source.topic).append(pipeline.store, source.topic, encoded(source, row))
     except DatabaseError as error:
         raise KsqlStatementError(
             _FAILED.format(source.name, reason_of(error)),

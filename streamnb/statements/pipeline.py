@@ -159,6 +159,10 @@ class Pipeline:
         """Find the log a topic lives in: the processing log is always embedded."""
         return self.engine.log if topic == PROCESSING_LOG_TOPIC else self.outside.log
 
+    def topics_of(self, topic: str) -> Topics:
+        """Find where records of a topic are appended, as ``log_of`` finds where they are read."""
+        return self.outside.topics if self.log_of(topic) is self.outside.log else EmbeddedTopics()
+
     def ask_log(self, log: Log, question: Callable[[Log], T]) -> T:
         """Ask a log from any thread but the engine's.
 

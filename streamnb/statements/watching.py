@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from streamnb.backends.duckdb.expressions import compile_predicate
-from streamnb.duck import Sql, join, lit, sql
-from streamnb.engine.sink import EmbeddedTopics
+from streamnb.duck import Sql, sql
 from streamnb.errors import KsqlStatementError
+from streamnb.log.base import RECORD_SCHEMA
 from streamnb.plan.expressions import type_expression
 from streamnb.plan.scope import ColumnScope, ScopeEntry
 from streamnb.schema import BOOLEAN, SqlType
@@ -57,7 +59,7 @@ class Watching:
         Raises: StreamnbError when the topic cannot be created.
         """
         pipeline = self._pipeline
-        pipeline.ensure_topic(topic, 1, None)
+        pipeline.engine.call(lambda: _make_sure_of(pipeline, topic))
         names = [name for name, _ in self._columns]
 
         def append(rows: Sequence[Row]) -> None:
@@ -67,22 +69,29 @@ class Watching:
         return append
 
 
+def _make_sure_of(pipeline: Pipeline, topic: str) -> None:
+    """Create a topic that is not there. On the engine's thread."""
+    with pipeline.store.transaction():
+        pipeline.ensure_topic(topic, 1, None)
+
+
 def _append(pipeline: Pipeline, topic: str, values: Sequence[bytes]) -> None:
     """Append values to a topic. On the engine's thread."""
-    now_ms = pipeline.clock.now_ms()
-    rows = [
-        sql(
-            "SELECT {}::BIGINT AS seq, 0::BIGINT AS sub, {}::BIGINT AS ts, NULL::BLOB AS key, {}::BLOB AS value,"
-            " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr",
-            lit(i),
-            lit(now_ms),
-            lit(value),
-        )
-        for i, value in enumerate(values)
-    ]
-    topics = pipeline.outside.topics if pipeline.log_of(topic) is pipeline.outside.log else EmbeddedTopics()
-    with pipeline.store.transaction():
-        topics.append(pipeline.store, topic, sql("({})", join(" UNION ALL ", rows)))
+    count = len(values)
+    columns = {
+        "seq": pa.array(range(count), pa.int64()),
+        "sub": pa.array([0] * count, pa.int64()),
+        "ts": pa.array([pipeline.clock.now_ms()] * count, pa.int64()),
+        "key": pa.nulls(count, pa.binary()),
+        "value": pa.array(values, pa.binary()),
+        "hdr": pa.nulls(count, RECORD_SCHEMA.field("hdr").type),
+    }
+    pipeline.store.register("alerts", pa.table(columns))
+    try:
+        with pipeline.store.transaction():
+            pipeline.topics_of(topic).append(pipeline.store, topic, sql("alerts"))
+    finally:
+        pipeline.store.unregister("alerts")
 
 
 def _plain(value: Any) -> Any:
