@@ -22,7 +22,6 @@ from streamnb.errors import (
     StreamnbError,
 )
 from streamnb.functions.registry import default_registry
-from streamnb.plan.composed import extensions
 from streamnb.results import Live, Message, Result, Rows
 from streamnb.sql import ast
 from streamnb.sql.parser import StatementText, parse_statement, placeholders, split_statements
@@ -34,12 +33,12 @@ from streamnb.statements.describe import describe
 from streamnb.statements.explain import explain_statement
 from streamnb.statements.inserts import insert_values
 from streamnb.statements.journal import Entry, Journal, subject
-from streamnb.statements.metrics import METRICS
 from streamnb.statements.persistent import control_query, create_as, insert_select
 from streamnb.statements.pipeline import Pipeline, PipelineSnapshot
-from streamnb.statements.queries import is_restricted, pull, push, refused_clauses
+from streamnb.statements.queries import pull, push
 from streamnb.statements.script import pipeline_script
 from streamnb.statements.scripts import run_script
+from streamnb.statements.selects import select, select_over_history, select_rejected
 from streamnb.statements.session import alter_system, change_session
 from streamnb.statements.show import show
 from streamnb.statements.sources import alter_source, create_source, create_type, drop_source, drop_type
@@ -147,11 +146,11 @@ class Workspace:
                 variables = self._pipeline.session.variables
                 statement = parse_statement(text, variables, params, strict=not self._beyond_ksqldb)
             except ParseFailedError as rejected:
-                return self._history(text, params, rejected)
-            if self._reads_metrics(statement):
-                return self._select(text, params)
+                if not self._beyond_ksqldb:
+                    raise
+                return select_rejected(self._pipeline, text, params, rejected)
             if isinstance(statement, ast.Select) and statement.query.emit is None and self._beyond_ksqldb:
-                return self._pull(statement.query, text, params)
+                return select(self._pipeline, statement.query, text, params, self.on_progress)
             span = statement.at if statement.at != ast.NO_SPAN else statement.span
             return self._dispatch(statement, text.text.strip(), params)
         except KsqlFunctionError as error:
@@ -167,13 +166,6 @@ class Workspace:
                 text=text.script or text.text,
             ) from None
 
-    def _reads_metrics(self, statement: ast.Statement) -> bool:
-        """Tell whether a SELECT that our grammar reads is about the metrics, which are no stream and no table."""
-        if not isinstance(statement, ast.Select) or statement.query.emit is not None:
-            return False
-        name = statement.query.source.name
-        return name.upper() == METRICS and self._beyond_ksqldb and self._pipeline.catalog.get(name) is None
-
     def sql(self, text: str, params: Mapping[str, object] | None = None) -> Rows:
         """Run one SELECT of DuckDB's over history: any topic (as ``topic."name"``), stream, table or processing log.
 
@@ -187,55 +179,9 @@ class Workspace:
             try:
                 if len(statements) != 1:
                     raise ParseFailedError(f"Expected exactly one SELECT statement; found {len(statements)}")
-                return self._select(statements[0], params)
+                return select_over_history(self._pipeline, statements[0], params)
             except StreamnbError as error:
                 raise error.at(text) from error.__cause__
-
-    def _history(self, text: StatementText, params: Mapping[str, object] | None, rejected: ParseFailedError) -> Rows:
-        """Run what our grammar rejects over history, if it is a SELECT; else raise what the grammar says.
-
-        If neither can read it, the error counts of the one that got further.
-        """
-        from streamnb.statements.history import reads_history
-
-        if not self._beyond_ksqldb or not reads_history(text.text, params):
-            raise rejected
-        try:
-            return self._select(text, params)
-        except ParseFailedError as error:
-            further = error.span is not None and rejected.span is not None and error.span.start > rejected.span.start
-            raise error if further else rejected from None
-
-    def _pull(self, query: ast.Query, text: StatementText, params: Mapping[str, object] | None) -> Rows:
-        """Answer a SELECT without EMIT: as ksqlDB's pull query if it is one, else over history.
-
-        If neither does, the error is that of the pull query, unless it only refuses a clause that history has.
-        """
-        from streamnb.statements.history import reads_history
-
-        if extensions(query) and reads_history(text.text, params):
-            return self._select(text, params)
-        try:
-            return pull(self._pipeline, query, text.text.strip(), self.on_progress)
-        except (KsqlStatementError, KsqlFunctionError) as refused:
-            if is_restricted(self._pipeline) or not reads_history(text.text, params):
-                raise
-            try:
-                return self._select(text, params)
-            except ParseFailedError:
-                raise refused from None
-            except StreamnbError as error:
-                raise error if refused_clauses(query) else refused from None
-
-    def _select(self, text: StatementText, params: Mapping[str, object] | None) -> Rows:
-        from streamnb.statements.history import select_history  # sqlglot takes a while to import
-
-        try:
-            return select_history(self._pipeline, text.text, params)
-        except StreamnbError as error:
-            if error.span is not None and text.script:
-                error.span = Span(error.span.start + text.start, error.span.end + text.start)
-            raise
 
     def _check_open(self) -> None:
         if self._closed:
