@@ -37,7 +37,6 @@ __all__ = [
     "hides_key",
     "is_ordered",
     "makes_key",
-    "needs_every_change",
     "scan_count",
     "shifted",
 ]
@@ -251,22 +250,6 @@ def shifted(node: PlanNode, count: int) -> PlanNode:
         return replace(node, inputs=tuple(shifted(part, count) for part in node.inputs))
     assert isinstance(node, Filter | Project | FlatMap | Aggregate | Distinct | TopN)
     return replace(node, input=shifted(node.input, count))
-
-
-def needs_every_change(node: PlanNode) -> bool:
-    """Tell whether an operator of a plan reads the changelog of an aggregation.
-
-    A join finds the row of the time, and a group remains when its rows have gone: both would see another table where
-    only the last changes of each batch came.
-    """
-    below = children(node)
-    if isinstance(node, Aggregate | Join) and any(map(_aggregates, below)):
-        return True
-    return any(map(needs_every_change, below))
-
-
-def _aggregates(node: PlanNode) -> bool:
-    return isinstance(node, Aggregate) or any(map(_aggregates, children(node)))
 
 
 def is_ordered(root: PlanNode) -> bool:

@@ -30,7 +30,6 @@ from streamnb.plan.logical import (
     children,
     hides_key,
     is_ordered,
-    needs_every_change,
 )
 from streamnb.plan.lookup import check_lookup
 from streamnb.plan.query import plan_query
@@ -58,7 +57,7 @@ def push(pipeline: Pipeline, query: ast.Query, text: str, on_stop: Callable[[Liv
     """Start a push query."""
     plan = plan_query(query, QueryContext(pipeline.catalog, pipeline.env(), "PUSH"))
     id_ = pipeline.transient_id()
-    every = pipeline.setting("max.batch.records") == "1" or plan.limit is not None or needs_every_change(plan.root)
+    every = pipeline.setting("max.batch.records") == "1" or plan.limit is not None
     program = compile_plan(plan.root, id_, Mode.EVERY if every else Mode.LAST, durable=False)
     doorbell = Doorbell()
     readers = [pipeline.reader(i.source.topic, doorbell.ring) for i in program.inputs]

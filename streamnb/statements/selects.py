@@ -57,7 +57,10 @@ def select_rejected(pipeline: Pipeline, text: StatementText, params: Params, rej
 
 
 def select_over_history(pipeline: Pipeline, text: StatementText, params: Params) -> Rows:
-    """Run a SELECT of DuckDB's. Raises: StreamnbError with its place in the script, for what is wrong or not allowed."""
+    """Run a SELECT of DuckDB's.
+
+    Raises: StreamnbError, with its place in the script, when it is wrong or not allowed.
+    """
     from streamnb.statements.history import select_history  # sqlglot takes a while to import
 
     try:

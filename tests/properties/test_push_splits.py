@@ -22,7 +22,7 @@ from streamnb.duck import join, lit, sql
 from streamnb.engine.readers import EmbeddedReader
 from streamnb.engine.task import QueryTask
 from streamnb.plan.clauses import QueryContext
-from streamnb.plan.logical import QueryPlan, is_ordered, needs_every_change, scan_count
+from streamnb.plan.logical import QueryPlan, is_ordered, scan_count
 from streamnb.plan.query import plan_query
 from streamnb.sql import ast
 from streamnb.sql.parser import parse_statement
@@ -181,8 +181,7 @@ class Bench:
             assert isinstance(statement, ast.Select)
             pipeline = self._nb.pipeline
             plan = plan_query(statement.query, QueryContext(pipeline.catalog, pipeline.env(), "PUSH"))
-            every = Mode.EVERY if needs_every_change(plan.root) else mode
-            self._programs[shape, mode] = plan, compile_plan(plan.root, "push", every, durable=False)
+            self._programs[shape, mode] = plan, compile_plan(plan.root, "push", mode, durable=False)
         return self._programs[shape, mode]
 
     def reads_twice(self, shape: str) -> bool:
