@@ -5,7 +5,6 @@ The shapes are plain data of a few kinds, so that there is one drawing, and text
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from streamnb.plan.diagram import Box, Diagram
 from streamnb.widgets.cells import shorten
 from streamnb.widgets.layers import order_layers
+from streamnb.widgets.svg import clean_text
 
 __all__ = ["Drawing", "draw", "svg_text"]
 
@@ -84,12 +84,10 @@ def svg_text(drawing: Drawing) -> str:
 
 def _element(shape: Mapping[str, Any]) -> str:
     attributes = "".join(
-        f' {name}="{html.escape(str(value))}"'
-        for name, value in shape.items()
-        if name not in ("shape", "text", "title")
+        f' {name}="{clean_text(str(value))}"' for name, value in shape.items() if name not in ("shape", "text", "title")
     )
-    title = f"<title>{html.escape(str(shape['title']))}</title>" if "title" in shape else ""
-    return f"<{shape['shape']}{attributes}>{title}{html.escape(str(shape.get('text', '')))}</{shape['shape']}>"
+    title = f"<title>{clean_text(str(shape['title']))}</title>" if "title" in shape else ""
+    return f"<{shape['shape']}{attributes}>{title}{clean_text(str(shape.get('text', '')))}</{shape['shape']}>"
 
 
 def _height(box: Box) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from streamnb.widgets.points import Floats
 
-__all__ = ["GRID", "INK", "SOFT", "WIDTH", "Frame", "document", "path_of", "points_of", "text_at"]
+__all__ = ["GRID", "INK", "SOFT", "WIDTH", "Frame", "clean_text", "document", "path_of", "points_of", "text_at"]
 
 WIDTH = 820
 INK, SOFT, GRID = "#1f2328", "#656d76", "#e6e9ee"
@@ -50,15 +50,18 @@ def document(parts: Sequence[str], height: float) -> str:
     )
 
 
+def clean_text(text: str) -> str:
+    """Escape a text; XML has no place for control characters, not even escaped."""
+    return html.escape("".join(c if c.isprintable() or c == "\n" else " " for c in text))
+
+
 def text_at(
     x: float, y: float, text: str, colour: str, size: int, *, anchor: str = "start", weight: int = 400, turn: int = 0
 ) -> str:
-    # XML has no place for control characters, not even escaped.
-    clean = "".join(c if c.isprintable() else " " for c in text[:_TEXT_CHARS_MAX])
     turned = f' transform="rotate({turn} {x:.1f} {y:.1f})"' if turn else ""
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-size="{size}" font-weight="{weight}" '
-        f'text-anchor="{anchor}"{turned}>{html.escape(clean)}</text>'
+        f'text-anchor="{anchor}"{turned}>{clean_text(text[:_TEXT_CHARS_MAX])}</text>'
     )
 
 

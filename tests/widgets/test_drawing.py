@@ -50,3 +50,8 @@ def test_picture_is_xml_whatever_the_names() -> None:
 def test_drawing_of_nothing_has_a_size() -> None:
     drawing = draw(Diagram((), ()))
     assert drawing.width > 0 and drawing.height > 0
+
+
+def test_control_characters_of_a_name_leave_the_picture_readable() -> None:
+    picture = svg_text(draw(Diagram((Box("a", "stream", "bell\x07\x00", ("\x1b[31mred",)),), ())))
+    assert "bell" in "".join(node.text or "" for node in ET.fromstring(picture).iter())
