@@ -275,7 +275,8 @@ def _span_of(name: str, text: str) -> tuple[dt.datetime, dt.datetime]:
         raise wrong
     given = {unit: int(value) for unit, value in match.groupdict().items() if value and unit != "fraction"}
     try:
-        start = dt.datetime(**{"month": 1, "day": 1, **given})  # type: ignore[arg-type]
+        named: dict[str, Any] = {"month": 1, "day": 1, **given}
+        start = dt.datetime(**named)
         if match["fraction"]:
             start += dt.timedelta(microseconds=int(match["fraction"].ljust(6, "0")))
             return start, start + dt.timedelta(microseconds=10 ** (6 - len(match["fraction"])))

@@ -40,7 +40,8 @@ return tick.toExponential(1);
 """
 
 # Below the first tick: the day that the times belong to.
-_DAY = dict.fromkeys(("microseconds", "milliseconds", "seconds", "minsec", "minutes", "hourmin", "hours"), "%d %b %Y")
+_TIMES = ("microseconds", "milliseconds", "seconds", "minsec", "minutes", "hourmin", "hours")
+_DAY: dict[str, Any] = {**dict.fromkeys(_TIMES, "%d %b %Y"), "days": "%Y", "months": "", "years": ""}
 
 
 def build_figure(encoding: Encoding, x_label: str, height: int) -> figure:
@@ -91,7 +92,7 @@ def _dress_axes(plot: figure, encoding: Encoding, x_label: str) -> None:
             days="%d %b",
             months="%b %Y",
             years="%Y",
-            context=DatetimeTickFormatter(**{**_DAY, "days": "%Y", "months": "", "years": ""}),  # type: ignore[arg-type]
+            context=DatetimeTickFormatter(**_DAY),
             context_which="start",
             hide_repeats=True,
         )
@@ -131,18 +132,7 @@ def _add_series(plot: figure, kind: str, slot: int) -> None:
     colour = (*LIGHT, OTHER["light"])[slot]
     named: dict[str, Any] = {"name": f"drawn {slot}"}
     if kind in ("bar", "stacked", "hist"):
-        source = _source(slot, "left", "right", "bottom", "top", "alpha")
-        plot.quad(
-            "left",
-            "right",
-            "top",
-            "bottom",
-            source=source,
-            fill_color=colour,
-            fill_alpha={"field": "alpha"},
-            line_color=None,
-            **named,
-        )
+        _add_quads(plot, _source(slot, "left", "right", "bottom", "top", "alpha"), colour, slot)
         return
     source = _source(slot, "x", "y")
     if kind == "area":
@@ -166,10 +156,7 @@ def _add_series(plot: figure, kind: str, slot: int) -> None:
     )
 
 
-def _add_cells(plot: figure) -> None:
-    mapper = LinearColorMapper(palette=list(RAMP), low=0, high=1, name="colours")
-    source = _source(0, "left", "right", "bottom", "top", "value", "alpha")
-    fill: Any = {"field": "value", "transform": mapper}
+def _add_quads(plot: figure, source: ColumnDataSource, fill: Any, slot: int) -> None:
     plot.quad(
         "left",
         "right",
@@ -179,8 +166,14 @@ def _add_cells(plot: figure) -> None:
         fill_color=fill,
         fill_alpha={"field": "alpha"},
         line_color=None,
-        name="drawn 0",
+        name=f"drawn {slot}",
     )
+
+
+def _add_cells(plot: figure) -> None:
+    mapper = LinearColorMapper(palette=list(RAMP), low=0, high=1, name="colours")
+    source = _source(0, "left", "right", "bottom", "top", "value", "alpha")
+    _add_quads(plot, source, {"field": "value", "transform": mapper}, 0)
     bar = ColorBar(
         color_mapper=mapper,
         width=10,
