@@ -182,7 +182,7 @@ class Live:
         frame: pd.DataFrame = self.arrow().to_pandas()
         return frame
 
-    # What draws lies above what is drawn: these two import it when they are called, and only then.
+    # What draws lies above what is drawn: these import it when they are called, and only then.
 
     def table(self, **options: Any) -> LiveView:
         """Return a live table of the query, to be shown as the value of a cell or put into a dashboard.

@@ -20,9 +20,8 @@ import anywidget
 import traitlets
 
 from streamnb.schema import SqlType
-from streamnb.widgets.cells import cell_text, column_kind
-from streamnb.widgets.delivery import answer_while_busy
-from streamnb.widgets.output import WIDGET_MIME, publish, replace
+from streamnb.widgets.cells import cell_text, column_kind, counted
+from streamnb.widgets.output import WidgetOutput
 from streamnb.widgets.transport import static_text
 
 __all__ = ["Alert", "RateLimit", "Watched"]
@@ -109,8 +108,7 @@ class Alert:
         self._raised = self._held = 0
         self._closed = threading.Event()
         self.widget = _Banners(title=title or condition or "every row")
-        answer_while_busy(self.widget)
-        self._display_id = f"streamnb-{self.widget.model_id}"
+        self._output = WidgetOutput(self.widget)
         self._shown = False
         self._thread = threading.Thread(target=self._run, name="streamnb-alert", daemon=True)
         self._end = query.watch(condition, self._hand_over)
@@ -124,7 +122,7 @@ class Alert:
     def show(self) -> None:
         """Put the banners into the running cell."""
         self._shown = True
-        publish(self._bundle(), self._display_id)
+        self._output.publish(self._picture())
 
     def close(self) -> None:
         """Watch no more; the last banners stay as a picture."""
@@ -136,7 +134,7 @@ class Alert:
         if self._thread is not threading.current_thread():
             self._thread.join(_END_S)
         if self._shown:
-            replace(self._picture(), self._display_id)
+            self._output.leave(self._picture())
         self.widget.close()
 
     def _ipython_display_(self) -> None:
@@ -190,13 +188,9 @@ class Alert:
         facts = [[name, cell_text(value, column_kind(name, type_), 80) or "null"] for (name, type_), value in told]
         return facts[:_COLUMNS_SHOWN]
 
-    def _bundle(self) -> dict[str, Any]:
-        reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {WIDGET_MIME: reference, **self._picture()}
-
     def _picture(self) -> dict[str, Any]:
         lines = [" · ".join(f"{name} {text}" for name, text in self._told(banner)) for banner in self._banners]
-        head = f"{self.widget.title}: {self._raised:,} alert{'' if self._raised == 1 else 's'}"
+        head = f"{self.widget.title}: {counted(self._raised, 'alert')}"
         items = "".join(f"<li>{html.escape(line)}</li>" for line in reversed(lines))
         return {
             "text/html": f"<div><b>{html.escape(head)}</b><ul>{items}</ul></div>",

@@ -11,7 +11,7 @@ from typing import Any
 
 from streamnb.schema import BIGINT, BOOLEAN, DATE, TIME, TIMESTAMP, Primitive, SqlType
 
-__all__ = ["CELL_CHARS_MAX", "TIME_NAMES", "cell_text", "column_kind", "instant_ms", "shorten"]
+__all__ = ["CELL_CHARS_MAX", "TIME_NAMES", "cell_text", "column_kind", "counted", "instant_ms", "shorten"]
 
 CELL_CHARS_MAX = 200
 TIME_NAMES = frozenset({"WINDOWSTART", "WINDOWEND", "ROWTIME"})
@@ -33,6 +33,11 @@ def column_kind(name: str, type_: SqlType) -> str:
 def shorten(text: str, chars_max: int = CELL_CHARS_MAX) -> str:
     """Cut a text that is too long, with an ellipsis as its last character."""
     return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write how many there are of something: ``1 row``, ``1,200 rows``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def cell_text(value: Any, kind: str = "text", chars_max: int = CELL_CHARS_MAX) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import ipywidgets
 
 from streamnb.engine.progress import Progress, RecentRate
+from streamnb.widgets.cells import counted
 from streamnb.widgets.delivery import tree
 from streamnb.widgets.feed import LiveQuery
 from streamnb.widgets.progress import bar_html
@@ -59,7 +60,7 @@ class StatusBar:
         ended = state in ENDED
         rate = self._rate.note(now_s, total)
         facts = [html.escape(self._name)] if self._name else []
-        facts.append(f"{total:,} {self._noun}{'' if total == 1 else 's'}")
+        facts.append(counted(total, self._noun))
         if not ended and progress is None:
             facts.append(f"{rate:,.0f}/s")
         elif progress is not None and not ended:

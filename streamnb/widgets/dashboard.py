@@ -14,11 +14,10 @@ import traitlets
 
 from streamnb.errors import StreamnbError
 from streamnb.widgets.controls import ENDED, close_tree
-from streamnb.widgets.delivery import answer_while_busy
 from streamnb.widgets.feed import Sender, default_sender
 from streamnb.widgets.grid import Grid, LayoutSpec, arrange
 from streamnb.widgets.live import LiveView
-from streamnb.widgets.output import WIDGET_MIME, publish, replace
+from streamnb.widgets.output import WidgetOutput
 from streamnb.widgets.panel import HeadingPanel, Panel, ViewPanel, WidgetPanel
 from streamnb.widgets.param import Param
 from streamnb.widgets.renewal import Renewal
@@ -78,8 +77,7 @@ class Dashboard:
         self._head.add_class("snb-dash-head")
         self.widget = ipywidgets.VBox([self._head, self._cards()])
         self.widget.add_class("snb-dash")
-        answer_while_busy(self.widget)
-        self._display_id = f"streamnb-{self.widget.model_id}"
+        self._output = WidgetOutput(self.widget)
 
     def _cards(self) -> ipywidgets.Widget:
         for area, place in self._grid.places.items():
@@ -103,7 +101,7 @@ class Dashboard:
         self._state = "shown"
         for panel in self._panels.values():
             panel.follow()
-        publish(self._bundle(), self._display_id)
+        self._output.publish(self.picture())
         self._sender.add(self)
 
     def _ipython_display_(self) -> None:
@@ -119,7 +117,7 @@ class Dashboard:
         for panel in self._panels.values():
             panel.close()
         if shown:
-            replace(picture, self._display_id)
+            self._output.leave(picture)
         self._head.children = (self.bar,)  # parameters belong to whoever made them
         close_tree(self.widget)
 
@@ -132,7 +130,7 @@ class Dashboard:
             self._version += 1
             self._summarize()
         if self._renewal.due(now_s, self._version, last=False):
-            replace(self._bundle(), self._display_id)
+            self._output.renew(self.picture())
         return True
 
     def _summarize(self) -> None:
@@ -169,10 +167,6 @@ class Dashboard:
             "text/plain": "\n\n".join(text for text in texts if text),
         }
 
-    def _bundle(self) -> dict[str, Any]:
-        reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {WIDGET_MIME: reference, **self.picture()}
-
 
 def _as_html(picture: Mapping[str, str]) -> str:
     """Return a picture's HTML; an SVG becomes an image that carries its data, in which no script runs."""
@@ -200,7 +194,7 @@ def dashboard(
     """
     given = items if isinstance(items, Mapping) else list(items)
     grid, placed = arrange(layout, given)
-    for item in [*placed.values()]:
+    for item in placed.values():
         _check(item)
     return Dashboard(title, grid, {area: _panel(item) for area, item in placed.items()}, params)
 

@@ -12,10 +12,9 @@ import traitlets
 
 from streamnb.errors import StreamnbError
 from streamnb.plan.diagram import Diagram
-from streamnb.widgets.delivery import answer_while_busy
 from streamnb.widgets.drawing import Drawing, draw, svg_text
 from streamnb.widgets.feed import Sender, default_sender
-from streamnb.widgets.output import WIDGET_MIME, publish, replace
+from streamnb.widgets.output import WidgetOutput
 from streamnb.widgets.transport import static_text
 
 __all__ = ["LiveGraph"]
@@ -50,12 +49,11 @@ class LiveGraph:
         self._pictured = self._drawing
         self._closed = threading.Event()
         self.widget = _GraphWidget(drawing=_plain(self._drawing))
-        answer_while_busy(self.widget)
-        self._display_id = f"streamnb-{self.widget.model_id}"
+        self._output = WidgetOutput(self.widget)
 
     def show(self) -> None:
         """Put the graph into the running cell and keep it current."""
-        publish(self._bundle(), self._display_id)
+        self._output.publish(self._picture())
         if self._live:
             self._sender.add(self)
 
@@ -65,7 +63,7 @@ class LiveGraph:
             return
         self._closed.set()
         self._sender.remove(self)
-        replace(self._picture(), self._display_id)
+        self._output.leave(self._picture())
         self.widget.close()
 
     def tick(self, now_s: float) -> bool:
@@ -84,12 +82,8 @@ class LiveGraph:
         self._picture_s = now_s if self._picture_s is None else self._picture_s
         if now_s - self._picture_s >= _PICTURE_S and self._pictured != self._drawing:
             self._picture_s, self._pictured = now_s, self._drawing
-            replace(self._bundle(), self._display_id)
+            self._output.renew(self._picture())
         return True
-
-    def _bundle(self) -> dict[str, Any]:
-        reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {WIDGET_MIME: reference, **self._picture()}
 
     def _picture(self) -> dict[str, Any]:
         names = [str(s["text"]) for s in self._drawing.shapes if s.get("class") == "n"]

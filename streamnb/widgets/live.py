@@ -9,10 +9,10 @@ import ipywidgets
 
 from streamnb.engine.progress import Progress
 from streamnb.errors import StreamnbError
+from streamnb.widgets.cells import counted
 from streamnb.widgets.controls import ENDED, StatusBar, close_tree, state_name
-from streamnb.widgets.delivery import answer_while_busy
 from streamnb.widgets.feed import Feed, FeedSnapshot, LiveQuery, Sender, default_sender
-from streamnb.widgets.output import WIDGET_MIME, publish, replace
+from streamnb.widgets.output import WidgetOutput
 from streamnb.widgets.renewal import Renewal
 from streamnb.widgets.rows import Layout, layout_of, visible
 from streamnb.widgets.snapshot import STATIC_ROWS_MAX, of_shown
@@ -71,16 +71,15 @@ class LiveView:
         self._status: Status = bar
         self._body = body
         self.widget = ipywidgets.VBox([bar.box, self._body], layout=ipywidgets.Layout(width="100%"))
-        answer_while_busy(self.widget)
-        self._display_id: str | None = f"streamnb-{self.widget.model_id}"
+        self._output: WidgetOutput | None = WidgetOutput(self.widget)  # None in a frame, which has a place of its own
         self._following = False
 
     def show(self) -> None:
         """Put the view into the running cell and begin to follow the query."""
-        if self._display_id is None:
+        if self._output is None:
             raise StreamnbError("the view is part of a dashboard", hint="make another one with q.table() or q.chart()")
         self._snapshot = self.query.feed.snapshot()
-        publish(self._bundle(), self._display_id)
+        self._output.publish(self.picture())
         self.follow()
 
     def embed(self, status: Status) -> FrameWidget:
@@ -88,7 +87,7 @@ class LiveView:
 
         Raises: StreamnbError when the view is on a page or in a frame already, or closed.
         """
-        if self._following or self._display_id is None or self._closed.is_set():
+        if self._following or self._output is None or self._closed.is_set():
             raise StreamnbError(
                 f"the view {self.name or 'of the query'} is on show elsewhere, or closed",
                 hint="make another one for the dashboard with q.table() or q.chart()",
@@ -96,7 +95,7 @@ class LiveView:
         self.widget.children = tuple(child for child in self.widget.children if child is not self._body)
         close_tree(self.widget)
         self.widget = self._body
-        self._status, self._display_id = status, None
+        self._status, self._output = status, None
         return self._body
 
     @property
@@ -141,8 +140,8 @@ class LiveView:
         self._settled.set()
         self._sender.remove(self)
         self._snapshot = self.query.feed.snapshot()
-        if self._display_id is not None:
-            replace(self.picture(), self._display_id)
+        if self._output is not None:
+            self._output.leave(self.picture())
         close_tree(self.widget)
 
     def tick(self, now_s: float) -> bool:
@@ -191,23 +190,16 @@ class LiveView:
         self._status.show(shown, self._snapshot.total, now_s, problem, progress)
 
     def _renew_picture(self, now_s: float, last: bool) -> None:
-        if self._display_id is not None and self._renewal.due(now_s, self._version, last):
-            replace(self._bundle(), self._display_id)
-
-    def _bundle(self) -> dict[str, Any]:
-        reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        return {WIDGET_MIME: reference, **self.picture()}
+        if self._output is not None and self._renewal.due(now_s, self._version, last):
+            self._output.renew(self.picture())
 
     def picture(self) -> dict[str, Any]:
         """Draw the rows as they are now without JavaScript: ``text/html`` and ``text/plain``."""
         if self._snapshot is None:
             return {"text/plain": f"live view of {self.name or 'a query'}"}
         shown = visible(self._layout, self._snapshot, STATIC_ROWS_MAX)
-        total = self._snapshot.total
-        state = self._state().lower()
-        title = " · ".join(
-            part for part in (self.name, state, f"{total:,} {self._noun}{'' if total == 1 else 's'}") if part
-        )
+        changes = counted(self._snapshot.total, self._noun)
+        title = " · ".join(part for part in (self.name, self._state().lower(), changes) if part)
         still = of_shown(self._layout, shown, title)
         drawn = self._body.picture(self._snapshot, title)
         # Sites that show notebooks strip drawings from HTML and prefer HTML to an image: a chart leaves no HTML.

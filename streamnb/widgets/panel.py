@@ -10,6 +10,7 @@ import ipywidgets
 import traitlets
 
 from streamnb.engine.progress import Progress, RecentRate
+from streamnb.widgets.cells import counted
 from streamnb.widgets.controls import ENDED, RATE_SPAN_S, close_tree
 from streamnb.widgets.live import LiveView
 from streamnb.widgets.transport import static_text
@@ -51,7 +52,7 @@ class PanelHead(anywidget.AnyWidget):
     ) -> None:
         """Draw the state anew; only what has changed is sent. While the query catches up, the rate is a share."""
         rate = self._recent.note(now_s, total)
-        facts = [state.lower(), f"{total:,} {self._noun}{'' if total == 1 else 's'}"]
+        facts = [state.lower(), counted(total, self._noun)]
         self.state = state
         self.rate = "" if state in ENDED else f"{compact(rate)}/s"
         if state not in ENDED:

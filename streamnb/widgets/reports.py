@@ -13,6 +13,7 @@ from streamnb.errors import KsqlError
 from streamnb.results import Live
 from streamnb.statements.metrics import query_metrics
 from streamnb.statements.pipeline import Pipeline
+from streamnb.widgets.cells import shorten
 
 __all__ = [
     "JOB_COLUMNS",
@@ -59,8 +60,7 @@ def mask_secrets(text: str) -> str:
 
 def title_of(statement: str) -> str:
     """Write a statement in one line, cut when it is long, secrets masked."""
-    line = " ".join(mask_secrets(statement).split())
-    return line if len(line) <= _TITLE_CHARS else line[: _TITLE_CHARS - 1] + "…"
+    return shorten(" ".join(mask_secrets(statement).split()), _TITLE_CHARS)
 
 
 def live_rows(lives: Iterable[tuple[str, Live]]) -> list[JobRow]:

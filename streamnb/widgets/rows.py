@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.schema import SqlType
-from streamnb.widgets.cells import column_kind
+from streamnb.widgets.cells import column_kind, counted
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
 
 __all__ = ["Layout", "Shown", "layout_of", "visible"]
@@ -43,7 +43,7 @@ class Shown:
     def caption(self) -> str:
         """Say how much of everything is on show."""
         if len(self.rows) == self.known:
-            return f"{self.known:,} {self.noun}{'' if self.known == 1 else 's'}"
+            return counted(self.known, self.noun)
         return f"showing {len(self.rows):,} of {self.known:,} {self.noun}s"
 
 

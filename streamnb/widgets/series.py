@@ -15,6 +15,7 @@ import numpy as np
 
 from streamnb.schema import BIGINT, INTEGER
 from streamnb.widgets.bins import Bins
+from streamnb.widgets.cells import counted
 from streamnb.widgets.encoding import Encoding, label_of
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
 from streamnb.widgets.groups import SLOTS, Slots, codes_of, largest, newest
@@ -114,7 +115,7 @@ class ChartFrames:
         if self._appends:
             shown = min(known, len(self.marks) + self._skipped)
         if self.encoding.kind == "hist" or shown >= known:
-            return f"{known:,} {noun}{'' if known == 1 else 's'}"
+            return counted(known, noun)
         return f"showing {shown:,} of {known:,} {noun}s"
 
     def _kept(self, rows: Sequence[Row]) -> Sequence[Row]:
@@ -205,7 +206,7 @@ class ChartFrames:
         if self.encoding.kind not in ("line", "area") or not self._slots.others:
             return marks
         others = self._slots.others
-        self._notes.append(f"{others:,} more group{'' if others == 1 else 's'} not drawn")
+        self._notes.append(f"{counted(others, 'more group')} not drawn")
         return marks.take(marks.g < SLOTS)
 
     def _in_window(self, marks: Marks, *, in_order: bool) -> Marks:

@@ -14,9 +14,8 @@ from streamnb.schema import STRING, Decimal, Primitive, SqlType
 from streamnb.serde.arrow import value_array
 from streamnb.widgets.cells import cell_text
 from streamnb.widgets.controls import close_tree
-from streamnb.widgets.delivery import answer_while_busy
 from streamnb.widgets.feed import FRAME_S, FeedSnapshot
-from streamnb.widgets.output import WIDGET_MIME, publish, replace
+from streamnb.widgets.output import WidgetOutput, publish
 from streamnb.widgets.snapshot import STATIC_ROWS_MAX, of_rows
 from streamnb.widgets.table import LiveTable
 
@@ -89,19 +88,17 @@ class StillTable:
         self._rows = rows
         self._limit = limit
         self.widget = LiveTable(_ByRow(rows), limit, 1 / FRAME_S, rows.title, live=False)
-        answer_while_busy(self.widget)
-        self._display_id = f"streamnb-{self.widget.model_id}"
+        self._output = WidgetOutput(self.widget)
 
     def show(self) -> None:
         """Put it into the running cell."""
-        reference = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        publish({WIDGET_MIME: reference, **self._picture()}, self._display_id)
+        self._output.publish(self._picture())
         if self._rows.final_message:
             publish({"text/plain": self._rows.final_message})
 
     def close(self) -> None:
         """Take it off the page; the picture stays."""
-        replace(self._picture(), self._display_id)
+        self._output.leave(self._picture())
         close_tree(self.widget)
 
     def _picture(self) -> dict[str, Any]:

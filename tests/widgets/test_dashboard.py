@@ -10,7 +10,7 @@ from streamnb.engine.progress import Progress
 from streamnb.errors import StreamnbError
 from streamnb.schema import BIGINT, STRING
 from streamnb.widgets import dashboard as module
-from streamnb.widgets import views
+from streamnb.widgets import output, views
 from streamnb.widgets.dashboard import Dashboard, dashboard
 from streamnb.widgets.feed import Sender
 from streamnb.widgets.live import LiveView
@@ -34,8 +34,8 @@ def sender(monkeypatch: pytest.MonkeyPatch) -> StillSender:
 def page(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """Keep what goes into the cell."""
     shown: list[dict[str, Any]] = []
-    monkeypatch.setattr(module, "publish", lambda bundle, _id: shown.append(bundle))
-    monkeypatch.setattr(module, "replace", lambda bundle, _id: shown.append(bundle))
+    monkeypatch.setattr(output, "publish", lambda bundle, _id: shown.append(bundle))
+    monkeypatch.setattr(output, "replace", lambda bundle, _id: shown.append(bundle))
     yield shown
 
 

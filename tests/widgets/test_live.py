@@ -5,16 +5,15 @@ from typing import Any
 import pytest
 
 from streamnb.schema import BIGINT, STRING
-from streamnb.widgets import live as module
-from streamnb.widgets import views
+from streamnb.widgets import output, views
 from streamnb.widgets.live import LiveView
 from tests.widgets.fake_query import FakeFeed, FakeQuery, StillSender
 
 
 @pytest.fixture
 def view(monkeypatch: pytest.MonkeyPatch) -> LiveView:
-    monkeypatch.setattr(module, "publish", lambda *_: None)
-    monkeypatch.setattr(module, "replace", lambda *_: None)
+    monkeypatch.setattr(output, "publish", lambda *_: None)
+    monkeypatch.setattr(output, "replace", lambda *_: None)
     query = FakeQuery([("DEVICE", STRING), ("N", BIGINT)], key_columns=1, is_table=True, params={"least": 1})
     query.feed.put([("Study light", 3)])
     made = views.table(query, sender=StillSender())
