@@ -39,7 +39,8 @@ from streamnb.sql.printer import format_name
 __all__ = ["Explanation"]
 
 _BLANKS = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`)|(?:\s|--[^\n]*|/\*.*?\*/)+", re.DOTALL)
-_UNITS = (("DAY", 86_400_000), ("HOUR", 3_600_000), ("MINUTE", 60_000), ("SECOND", 1000), ("MILLISECOND", 1))
+_DAY_MS = 86_400_000
+_UNITS = (("DAY", _DAY_MS), ("HOUR", 3_600_000), ("MINUTE", 60_000), ("SECOND", 1000), ("MILLISECOND", 1))
 _META = ("ts = ROWTIME", "part = ROWPARTITION", "off = ROWOFFSET")
 
 
@@ -58,7 +59,7 @@ class Explanation:
 
     def lines(self) -> list[str]:
         """Draw the tree, with a line for the result above it."""
-        return [f"result: {self._result()}", *self._tree(self.plan.root)]
+        return [f"result: {self._result()}", *self._tree(self._shown(self.plan.root))]
 
     def diagram(self) -> Diagram:
         """Put the operators into boxes, from what they read to the result."""
@@ -72,7 +73,7 @@ class Explanation:
             arrows.extend((source, boxes[-1].id) for source in sources)
             return boxes[-1].id
 
-        last = add(self.plan.root)
+        last = add(self._shown(self.plan.root))
         name, notes = _heading(self._result())
         boxes.append(Box("result", "table" if self.plan.root.is_table else "stream", name, notes))
         return Diagram(tuple(boxes), (*arrows, (last, "result")))
@@ -156,8 +157,21 @@ class Explanation:
         return lines
 
     def _shown(self, node: PlanNode) -> PlanNode:
-        """Pass over the side of a join that keeps its key: it only leaves out columns that nobody names."""
-        return node.input if isinstance(node, Project) and self._is_side(node) and _keeps_key(node) else node
+        """Pass over a projection that says nothing new.
+
+        The side of a join that keeps its key only leaves out columns that nobody names; what stands above DISTINCT,
+        ORDER BY or UNION often repeats the select list below.
+        """
+        if not isinstance(node, Project):
+            return node
+        if self._is_side(node):
+            return node.input if _keeps_key(node) else node
+        repeats = isinstance(node.input, Distinct | TopN | UnionAll) and self._values(node) == self._row(node.input)
+        return node.input if repeats else node
+
+    def _row(self, node: PlanNode) -> list[str]:
+        """Name the columns of a row: of those that are distinct, it is the key."""
+        return self._keys(node) if isinstance(node, Distinct) else self._values(node)
 
     def _is_side(self, node: Project) -> bool:
         """Tell whether a projection is below a join: it has no names, and is not what fits a result to its sink."""
@@ -220,8 +234,11 @@ class Explanation:
         parts = [size if window.kind == "SESSION" else f"SIZE {size}"]
         if window.kind == "HOPPING":
             parts.append(f"ADVANCE BY {_duration(window.advance_ms)}")
-        parts += [f"RETENTION {_duration(window.retention_ms)}", f"GRACE PERIOD {_duration(window.grace_ms)}"]
         written = self.query.window
+        grace = _duration(window.grace_ms)
+        if written is not None and written.grace is None and 0 < window.grace_ms == _DAY_MS - window.size_ms:
+            grace = f"1 DAY less {size}"
+        parts += [f"RETENTION {_duration(window.retention_ms)}", f"GRACE PERIOD {grace}"]
         given = {} if written is None else {"RETENTION": written.retention, "GRACE PERIOD": written.grace}
         defaults = " and ".join(name for name, duration in given.items() if duration is None)
         return f"WINDOW {window.kind} ({', '.join(parts)}){f'; {defaults} by default' if defaults else ''}"
