@@ -53,6 +53,9 @@ _AMBIGUOUS = frozenset(
 )
 
 
+_STATEMENTS_CHARS_MAX = 2_000_000
+"""How long the statements are together that a connection keeps parsed; that takes some 25 bytes a character."""
+
 _KIND = re.compile(r"\A.*? Error: (?:Python exception occurred while executing the UDF: (?:KsqlFunctionError: )?)?")
 
 
@@ -167,6 +170,9 @@ class Store:
         self._shared = shared
         self.writes = writes
         self.memory: dict[str, Any] = {}
+        self._at_commit: dict[str, Callable[[], None]] | None = None
+        self._statements: dict[Sql, duckdb.Statement] = {}  # the one that was used last stands last
+        self._statements_chars = 0
 
     @classmethod
     def open(cls, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> Store:
@@ -228,12 +234,30 @@ class Store:
     def rows(self, statement: Sql, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows as Python values."""
         with _checked(statement):
-            return self._connection.execute(statement, list(parameters) if parameters else None).fetchall()
+            parsed = self._parsed(statement)
+            return self._connection.execute(parsed, list(parameters) if parameters else None).fetchall()
 
     def arrow(self, query: Sql, parameters: Sequence[Any] = ()) -> pa.Table:
         """Run one query and return its rows as an Arrow table."""
         with _checked(query):
-            return self._connection.sql(query, params=list(parameters) if parameters else None).to_arrow_table()
+            parsed = self._parsed(query)
+            return self._connection.sql(parsed, params=list(parameters) if parameters else None).to_arrow_table()
+
+    def _parsed(self, statement: Sql) -> duckdb.Statement | Sql:
+        """Look up what a statement's text was parsed to: for small batches, parsing takes as long as planning."""
+        parsed = self._statements.pop(statement, None)
+        if parsed is None:
+            found = self._connection.extract_statements(statement)
+            if len(found) != 1:
+                return statement
+            parsed = found[0]
+            self._statements_chars += len(statement)
+            while self._statements_chars > _STATEMENTS_CHARS_MAX and self._statements:
+                oldest = next(iter(self._statements))
+                self._statements_chars -= len(oldest)
+                del self._statements[oldest]
+        self._statements[statement] = parsed
+        return parsed
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable under a name, on this connection only."""
@@ -273,20 +297,32 @@ class Store:
         at what is stored (offsets, numbers of batches) before anything is done again.
         """
         self.execute(sql("BEGIN TRANSACTION"))
+        self._at_commit = {}
         try:
             yield
+            for write in list(self._at_commit.values()):
+                write()
             failpoint("batch.before_commit")
         except BaseException:
             self.memory.clear()
             with contextlib.suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
             raise
+        finally:
+            self._at_commit = None
         try:
             self._connection.execute("COMMIT")
         except duckdb.Error as error:
             self.memory.clear()
             raise _broken(f"the outcome of a commit is unknown: {error}") from error
         failpoint("batch.after_commit")
+
+    def at_commit(self, name: str, write: Callable[[], None]) -> None:
+        """Call a function at the end of the open transaction, once for each name; at once where none is open."""
+        if self._at_commit is None:
+            write()
+        else:
+            self._at_commit.setdefault(name, write)
 
     def checkpoint(self) -> bool:
         """Fold the write-ahead log into the file; False when DuckDB refuses for now.
@@ -312,7 +348,9 @@ class Store:
         """Close this connection, and let go of it.
 
         Whoever still holds this store at the end of the process, such as a daemon thread, must not hold DuckDB's
-        object: the binding writes each one that is left to stderr.
+        objects: the binding writes each one that is left to stderr.
         """
+        self._statements.clear()
+        self._statements_chars = 0
         connection, self._connection = self._connection, cast(duckdb.DuckDBPyConnection, _Closed())
         connection.close()

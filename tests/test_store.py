@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import subprocess
 import sys
@@ -107,6 +108,38 @@ def test_transaction_is_kept_or_taken_back_as_a_whole(store: Store) -> None:
         store.execute(sql("INSERT INTO t VALUES (3)"))
         store.execute(sql("INSERT INTO t VALUES ('no number')"))
     assert store.rows(sql("SELECT i FROM t")) == [(1,)]
+
+
+def test_what_is_left_for_the_commit_is_written_once_and_not_after_a_failure(store: Store) -> None:
+    written: list[str] = []
+    store.at_commit("outside", lambda: written.append("outside"))
+    assert written == ["outside"]
+    with store.transaction():
+        for name in ("a", "b", "a"):
+            store.at_commit(name, lambda name=name: written.append(name))  # type: ignore[misc]
+        assert written == ["outside"]
+    assert written == ["outside", "a", "b"]
+    with contextlib.suppress(RuntimeError), store.transaction():
+        store.at_commit("a", lambda: written.append("never"))
+        raise RuntimeError
+    with store.transaction():
+        pass
+    assert written == ["outside", "a", "b"]
+
+
+def test_statement_that_was_run_before_sees_the_table_as_it_is_now(store: Store) -> None:
+    make, read = "CREATE OR REPLACE TEMP TABLE t AS SELECT ? AS v", sql("SELECT *, v::VARCHAR FROM t WHERE v IN (?, ?)")
+    for value, shown in ((1, "1"), (2.5, "2.5"), ("x", "x")):
+        store.execute(Sql(make), (value,))
+        assert store.rows(read, (value, value)) == [(value, shown)]
+        assert store.arrow(sql("SELECT * FROM t")).column(0).to_pylist() == [value]
+
+
+def test_statements_that_are_kept_parsed_have_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamnb.store._STATEMENTS_CHARS_MAX", 100)
+    for number in range(50):
+        assert store.rows(Sql(f"SELECT {number:05}")) == [(number,)]
+    assert sum(map(len, store._statements)) <= 100
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.task import Place
 from streamnb.failpoints import failpoint
@@ -12,8 +14,9 @@ __all__ = ["Checkpoint"]
 _TABLES = (
     "CREATE SCHEMA IF NOT EXISTS streamnb",
     "CREATE SCHEMA IF NOT EXISTS state",
-    "CREATE TABLE IF NOT EXISTS streamnb.places (query VARCHAR, input INTEGER, part INTEGER, next BIGINT, m BIGINT)",
-    "CREATE TABLE IF NOT EXISTS streamnb.sequence (query VARCHAR, seq BIGINT)",
+    # seq is the query's; a row tells what it was when the partition last moved, so that the greatest counts
+    "CREATE TABLE IF NOT EXISTS streamnb.places (query VARCHAR, input INTEGER, part INTEGER, next BIGINT, m BIGINT,"
+    " seq BIGINT)",
     "CREATE TABLE IF NOT EXISTS streamnb.ranges (epoch BIGINT, query VARCHAR, input INTEGER, part INTEGER,"
     " first BIGINT, next BIGINT)",
     "CREATE TABLE IF NOT EXISTS streamnb.counter (name VARCHAR, value BIGINT)",
@@ -48,69 +51,57 @@ class Checkpoint:
         if not known:
             self._store.execute(sql("INSERT INTO streamnb.counter VALUES (?, ?)"), (name, value))
 
+    def last_epoch(self) -> int:
+        """Read the number of the last transaction of which ranges are kept."""
+        return int(self._store.rows(sql("SELECT coalesce(max(epoch), 0) FROM streamnb.ranges"))[0][0])
+
     def place(self, query_id: str) -> Place | None:
         """Read how far a query has come; None when it has not begun."""
-        seq = self._store.rows(sql("SELECT seq FROM streamnb.sequence WHERE query = ?"), (query_id,))
-        if not seq:
-            return None
         positions: dict[int, dict[int, int]] = {}
         running: dict[tuple[int, int], int] = {}
         rows = self._store.rows(
-            sql("SELECT input, part, next, m FROM streamnb.places WHERE query = ? ORDER BY input, part"), (query_id,)
+            sql("SELECT input, part, next, m, seq FROM streamnb.places WHERE query = ? ORDER BY input, part"),
+            (query_id,),
         )
-        for input_, part, next_, m in rows:
+        for input_, part, next_, m, _ in rows:
             positions.setdefault(input_, {})[part] = next_
             if m is not None:
                 running[input_, part] = m
-        return Place(positions, running, int(seq[0][0]))
+        return Place(positions, running, max(row[-1] for row in rows)) if rows else None
 
     def save_place(self, query_id: str, place: Place, before: Place | None = None, epoch: int = 0) -> None:
         """Store how far a query has come; with ``before``, also the ranges of offsets that were merged.
 
+        A place that moved on from ``before`` is written at the end of the transaction, with those of other queries.
         Ranges are kept for queries over several partitions only: one partition has one order.
         """
-        query = lit(query_id)
-        seq = lit(place.seq)
-        ((known,),) = self._store.rows(sql("UPDATE streamnb.sequence SET seq = {} WHERE query = {}", seq, query))
-        if not known:
-            self._store.execute(sql("INSERT INTO streamnb.sequence VALUES ({}, {})", query, seq))
-        if not (known and before is not None and self._move_place(query, place, before)):
-            self._write_place(query, place)
+        if before is None or _parts(before) != _parts(place):
+            self._store.execute(sql("DELETE FROM streamnb.places WHERE query = ?"), (query_id,))
+            rows = _place_rows(query_id, place, _parts(place))
+            if rows:
+                values = join(", ", [sql("(?, ?, ?, ?, ?, ?)")] * len(rows))
+                self._store.execute(sql("INSERT INTO streamnb.places VALUES {}", values), sum(rows, ()))
+        else:
+            moved = self._store.memory.setdefault("places", [])
+            moved += _place_rows(query_id, place, _parts_moved(place, before))
+            self._store.at_commit("places", self._save_moved)
         if before is not None and sum(map(len, place.positions.values())) > 1:
             self._save_ranges(query_id, place, before, epoch)
         failpoint("batch.offsets_done")
 
-    def _move_place(self, query: Sql, place: Place, before: Place) -> bool:
-        """Update the one partition that has moved; False when there are others, or it is not stored yet."""
-        moved = [
-            (i, part)
-            for i, parts in place.positions.items()
-            for part, next_ in parts.items()
-            if before.positions.get(i, {}).get(part) != next_
-            or before.running.get((i, part)) != place.running.get((i, part))
-        ]
-        if len(moved) != 1 or any(place.positions[i].keys() != parts.keys() for i, parts in before.positions.items()):
-            return False
-        ((i, part),) = moved
-        update = sql(
-            "UPDATE streamnb.places SET next = {}, m = {} WHERE query = {} AND input = {} AND part = {}",
-            lit(place.positions[i][part]),
-            lit(place.running.get((i, part))),
-            query,
-            lit(i),
-            lit(part),
+    def _save_moved(self) -> None:
+        """Update the rows of places that moved in this transaction, of all queries."""
+        rows: list[tuple[Any, ...]] = self._store.memory.pop("places")
+        values = join(", ", [sql("(?, ?::INTEGER, ?::INTEGER, ?::BIGINT, ?::BIGINT, ?::BIGINT)")] * len(rows))
+        self._store.execute(
+            sql(
+                "UPDATE streamnb.places p SET next = n.next, m = n.m, seq = n.seq"
+                " FROM (VALUES {}) n(query, input, part, next, m, seq)"
+                " WHERE p.query = n.query AND p.input = n.input AND p.part = n.part",
+                values,
+            ),
+            sum(rows, ()),
         )
-        return self._store.rows(update) == [(1,)]
-
-    def _write_place(self, query: Sql, place: Place) -> None:
-        rows = [
-            sql("({}, {}, {}, {}, {})", query, lit(i), lit(part), lit(next_), lit(place.running.get((i, part))))
-            for i, parts in place.positions.items()
-            for part, next_ in parts.items()
-        ]
-        self._store.execute(sql("DELETE FROM streamnb.places WHERE query = {}", query))
-        if rows:
-            self._store.execute(sql("INSERT INTO streamnb.places VALUES {}", join(", ", rows)))
 
     def _save_ranges(self, query_id: str, place: Place, before: Place, epoch: int) -> None:
         ranges = [
@@ -128,7 +119,7 @@ class Checkpoint:
 
     def forget_query(self, query_id: str) -> None:
         """Drop what is kept of a query."""
-        for table in ("places", "sequence", "ranges"):
+        for table in ("places", "ranges"):
             self._store.execute(sql("DELETE FROM {} WHERE query = ?", ident("streamnb", table)), (query_id,))
 
     def connectors(self) -> dict[str, int]:
@@ -140,6 +131,25 @@ class Checkpoint:
         self._store.execute(sql("DELETE FROM streamnb.connectors WHERE name = ?"), (name,))
         if emitted is not None:
             self._store.execute(sql("INSERT INTO streamnb.connectors VALUES (?, ?)"), (name, emitted))
+
+
+def _parts(place: Place) -> list[tuple[int, int]]:
+    """List the partitions of a place: (input, partition)."""
+    return [(i, part) for i, parts in place.positions.items() for part in parts]
+
+
+def _parts_moved(place: Place, before: Place) -> list[tuple[int, int]]:
+    return [
+        (i, part)
+        for i, part in _parts(place)
+        if before.positions[i][part] != place.positions[i][part]
+        or before.running.get((i, part)) != place.running.get((i, part))
+    ]
+
+
+def _place_rows(query_id: str, place: Place, parts: list[tuple[int, int]]) -> list[tuple[Any, ...]]:
+    """Make the rows of streamnb.places for some partitions."""
+    return [(query_id, i, part, place.positions[i][part], place.running.get((i, part)), place.seq) for i, part in parts]
 
 
 def _lits(*values: int | str) -> list[Sql]:

@@ -68,7 +68,7 @@ class Engine:
         self.recovered: list[Callable[[], None]] = []
         self.housekeeping: list[Callable[[], None]] = []
         self.congested: Callable[[], bool] = lambda: False
-        self.epoch = self.checkpoint.number("epoch")
+        self.epoch = self.checkpoint.last_epoch()
         self.failure: str | None = None
         self._trimmed_ms = clock.now_ms()
         self._commands = Commands()
@@ -263,7 +263,7 @@ class Engine:
         for query in self.queries.values():
             query.task.place = self.checkpoint.place(query.info.id)
             query.task.prepare(self.store, earliest=True)
-        self.epoch = self.checkpoint.number("epoch")
+        self.epoch = self.checkpoint.last_epoch()
         for hook in self.recovered:
             hook()
         self._announce()
@@ -288,8 +288,6 @@ class Engine:
                     write(self.store, self.log, entries, now_ms)
                 failpoint("batch.log_done")
                 worked = bool(emitted or results)
-                if worked:
-                    self.checkpoint.set_number("epoch", self.epoch + 1)
         except StoreBrokenError:
             raise
         except BaseException:  # 5

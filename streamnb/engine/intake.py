@@ -242,11 +242,20 @@ class Intake:
         )
 
     def _publish(self, store: Store, i: int, rows: Sql, *, view: bool) -> None:
-        """Create an input's batch from its decoded rows, as a table or, where they are one already, as a view."""
-        columns = [*self._shape(i).columns(), *self._header_columns(self.inputs[i].source)]
-        kind = sql("VIEW") if view else sql("TABLE")
+        """Create an input's batch from its decoded rows, as a table or, where they are one already, as a view.
+
+        A view stays for the batches to come: it finds the table by its name, anew each time.
+        """
+        columns = join(", ", [*self._shape(i).columns(), *self._header_columns(self.inputs[i].source)])
         batch = self.inputs[i].batch
-        store.execute(sql("CREATE OR REPLACE TEMP {} {} AS SELECT {} FROM {}", kind, batch, join(", ", columns), rows))
+        if not view:
+            store.execute(sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {}", batch, columns, rows))
+            return
+        statement = sql("CREATE OR REPLACE TEMP VIEW {} AS SELECT {} FROM {}", batch, columns, rows)
+        views = store.memory.setdefault("views", {})
+        if views.get(batch) != statement:
+            store.execute(statement)
+            views[batch] = statement
 
     def _create_decoded(self, store: Store, i: int) -> None:
         """Create the table of decoded rows for an input without new records."""

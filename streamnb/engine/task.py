@@ -88,20 +88,16 @@ class QueryTask:
         assert self.place is not None
         place = self.place
         taken = self._intake.take(store, place.positions, place.running, place.seq, rows_max)
-        if taken.count:
-            run_statements(store, self.program.statements)
+        errors = run_statements(store, self.program.statements) if taken.count else 0
+        entries = self._log_entries(taken, self._logged_errors(store) if errors else ())
         next_place = Place(taken.positions, taken.running, place.seq + taken.count)
-        return StepResult(taken.count, next_place, self._collect_errors(store, taken), taken.more, taken.waiting)
+        return StepResult(taken.count, next_place, entries, taken.more, taken.waiting)
 
-    def _collect_errors(self, store: Store, taken: Taken) -> Sequence[LogEntry]:
+    def _log_entries(self, taken: Taken, errors: Sequence[LogEntry]) -> Sequence[LogEntry]:
         """Gather what went wrong with records; nothing is told of those of the processing log itself, without end."""
         if any(reader.topic == PROCESSING_LOG_TOPIC for reader in self.readers):
-            store.execute(sql("DELETE FROM {}", ERRORS))
             return ()
-        entries = rejected_entries(self.query_id, taken.rejected)
-        if taken.count and store.rows(sql("SELECT count(*) FROM {}", ERRORS))[0][0]:
-            entries += self._logged_errors(store)
-            store.execute(sql("DELETE FROM {}", ERRORS))
+        entries = [*rejected_entries(self.query_id, taken.rejected), *errors]
         left_out = {"a valid timestamp": taken.untimed, "the key of their table": taken.keyless}
         for lacking, count in left_out.items():
             if count:
@@ -110,7 +106,7 @@ class QueryTask:
         return entries
 
     def _logged_errors(self, store: Store) -> list[LogEntry]:
-        """Read the errors of operators, and find the records they are about by their places in the order."""
+        """Take the errors of operators, and find the records they are about by their places in the order."""
         places = [
             sql("SELECT seq, {} AS input, part, off FROM {}", lit(i.position), i.batch) for i in self.program.inputs
         ]
@@ -122,6 +118,7 @@ class QueryTask:
                 join(" UNION ALL ", places),
             )
         )
+        store.execute(sql("DELETE FROM {}", ERRORS))
         reasons = find_reasons(store, self.program.probes, [(seq, message) for *_, message, seq in rows])
         return [
             LogEntry(

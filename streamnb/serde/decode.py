@@ -39,9 +39,9 @@ def decode_batch(
 
     ``source`` stands behind FROM (a table's name or a parenthesised query), is read more than once, and has the columns
     i (BIGINT, unique), part, off, ts, key, value (BLOB), hdr. ``target`` gets the pass-through columns (``expression AS
-    name`` over the source), k0, k1, ..., ws and we for a windowed key, v0, v1, ..., vnull; rejected records are
-    returned in order of i and left out, and no order of rows is promised. ``ahead`` reads the values where they were
-    decoded beforehand, into more columns of the source (``Format.decode_ahead``).
+    name`` over the source), k0, k1, ..., ws and we for a windowed key, v0, v1, ..., vnull, and a last one that only
+    step 3 reads; rejected records are returned in order of i and left out, and no order of rows is promised. ``ahead``
+    reads the values where they were decoded beforehand, into more columns of the source (``Format.decode_ahead``).
     1. Learn from samples, as long as a side has learned nothing.
     2. Decode every row in one statement, with a column that tells whether the answer is beyond doubt.
     3. Decode the doubtful rows one by one and put them in place of the answers of step 2.
@@ -71,7 +71,6 @@ def decode_batch(
             _insert(store, source, target, sides, pass_through, rows)
         if len(doubtful) > max(_RELEARN_ROWS_MIN, count * _RELEARN_SHARE):
             _relearn(sides, doubtful, count)
-    store.execute(sql("ALTER TABLE {} DROP COLUMN _doubtful", target))
     return rejected
 
 

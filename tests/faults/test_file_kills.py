@@ -68,7 +68,9 @@ def check_file(store: Store) -> None:
 
 
 def _table(store: Store, prefix: str) -> list[tuple[int, ...]]:
-    query = next(q for (q,) in store.rows(sql("SELECT query FROM streamnb.sequence")) if q.rsplit("_", 1)[0] == prefix)
+    query = next(
+        q for (q,) in store.rows(sql("SELECT DISTINCT query FROM streamnb.places")) if q.rsplit("_", 1)[0] == prefix
+    )
     return store.rows(sql("SELECT k0, COLUMNS('^v') FROM {} ORDER BY 1", ident("state", f"{query}:table")))
 
 

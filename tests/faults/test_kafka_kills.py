@@ -103,8 +103,7 @@ def check_dead_file(store: Store) -> None:
     for query in [row[0] for row in store.rows(sql("SELECT DISTINCT query FROM streamnb.places"))]:
         taken, seq = store.rows(
             sql(
-                "SELECT sum(next), (SELECT seq FROM streamnb.sequence WHERE query = {0}) FROM streamnb.places"
-                " WHERE query = {0}",
+                "SELECT sum(next), max(seq) FROM streamnb.places WHERE query = {}",
                 lit(query),
             )
         )[0]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from streamnb.backends.duckdb.aggregate_changes import judged_having
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.backends.duckdb.aggregate_records import error_rows
-from streamnb.backends.duckdb.operator import ERRORS
+from streamnb.backends.duckdb.operator import insert_errors
 from streamnb.duck import Sql, lit, sql
 
 __all__ = ["final_statements"]
@@ -47,7 +47,7 @@ def final_statements(layout: Layout, target: Sql) -> list[Sql]:
     return [
         find,
         sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, final_output(layout, closed, records)),
-        sql("INSERT INTO {} {}", ERRORS, lost),
+        insert_errors(lost),
         sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", rows, closed),
     ]
 

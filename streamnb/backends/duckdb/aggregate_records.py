@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.backends.duckdb.expressions import Compiled
-from streamnb.backends.duckdb.operator import ERRORS, Probe
+from streamnb.backends.duckdb.operator import Probe, insert_errors
 from streamnb.duck import Sql, ident, join, lit, sql
 
 __all__ = [
@@ -87,7 +87,7 @@ def log_failures(layout: Layout, source: Sql, more: Sequence[Sql] = ()) -> Sql:
         for column, c in layout.args:
             if c.can_raise:
                 rows.append(error_rows(layout, ARGUMENT_FAILED, table, sql("{} IS NULL", column)))
-    return sql("INSERT INTO {} {}", ERRORS, join(" UNION ALL ", rows))
+    return insert_errors(join(" UNION ALL ", rows))
 
 
 def group_probes(layout: Layout, source: Sql) -> tuple[Probe, ...]:
@@ -104,14 +104,14 @@ def log_function_errors(layout: Layout, changed: Sql) -> list[Sql]:
     The errors know only the records' numbers; their places are looked up by these.
     """
     return [
-        sql(
-            "INSERT INTO {} SELECT DISTINCT {}, {}, NULL::INTEGER, NULL::BIGINT, e.q, e.m FROM"
-            " (SELECT unnest({}) AS e FROM {})",
-            ERRORS,
-            lit(layout.names.query_id),
-            lit(RECORD_PROCESSING),
-            aggregate.errors(layout.parts_of(i, "a")),
-            changed,
+        insert_errors(
+            sql(
+                "SELECT DISTINCT {}, {}, NULL::INTEGER, NULL::BIGINT, e.q, e.m FROM (SELECT unnest({}) AS e FROM {})",
+                lit(layout.names.query_id),
+                lit(RECORD_PROCESSING),
+                aggregate.errors(layout.parts_of(i, "a")),
+                changed,
+            )
         )
         for i, aggregate in enumerate(layout.aggregates)
         if aggregate.errors is not None

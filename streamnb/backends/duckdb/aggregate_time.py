@@ -14,7 +14,7 @@ from streamnb.backends.duckdb.aggregate_records import (
     read_records,
 )
 from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
-from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Repeat, Stage, Statement, When
+from streamnb.backends.duckdb.operator import BatchShape, Repeat, Stage, Statement, When, insert_errors
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.state.tables import StateTable
 
@@ -77,7 +77,7 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
         advance_clock(layout, sql("SELECT part, st, 0 AS late FROM {}", layout.table("s"))),
         *_grouped(layout, sql("({})", _placed(layout, records)), target),
     ]
-    slow = [*exact, *(step for step in steps if isinstance(step, Sql)), sql("INSERT INTO {} {}", ERRORS, late)]
+    slow = [*exact, *(step for step in steps if isinstance(step, Sql)), insert_errors(late)]
     return [_spans(layout, records), When(_all_open(layout), tuple(quick), tuple(slow)), log_failures(layout, source)]
 
 
@@ -122,7 +122,7 @@ def raised_having(layout: Layout) -> list[Sql]:
         layout.table("r"),
     )
     message = "the HAVING condition cannot be evaluated, the row is left out"
-    return [sql("INSERT INTO {} {}", ERRORS, error_rows(layout, message, relation, Sql("raised")))]
+    return [insert_errors(error_rows(layout, message, relation, Sql("raised")))]
 
 
 def _unwindowed_records(layout: Layout, source: Sql) -> Sql:

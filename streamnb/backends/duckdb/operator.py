@@ -27,6 +27,7 @@ __all__ = [
     "Statement",
     "When",
     "create_errors",
+    "insert_errors",
     "run_statements",
     "state_schema",
 ]
@@ -42,6 +43,17 @@ def create_errors() -> Sql:
         " message VARCHAR)",
         ERRORS,
     )
+
+
+class ErrorInsert(Sql):
+    """A statement that writes to the errors: whoever runs it is told how many it wrote."""
+
+    __slots__ = ()
+
+
+def insert_errors(rows: Sql) -> ErrorInsert:
+    """Write the errors that a query selects: query, type, part, off, seq, message."""
+    return ErrorInsert(sql("INSERT INTO {} {}", ERRORS, rows))
 
 
 def state_schema() -> Sql:
@@ -173,17 +185,20 @@ class Stage:
     once: bool = False
 
 
-def run_statements(store: Store, statements: Iterable[Statement]) -> None:
-    """Run the statements of a stage in order, within the caller's transaction."""
+def run_statements(store: Store, statements: Iterable[Statement]) -> int:
+    """Run the statements of a stage in order, within the caller's transaction; return how many errors they wrote."""
+    errors = 0
     for statement in statements:
-        if isinstance(statement, Sql):
+        if isinstance(statement, ErrorInsert):
+            errors += store.rows(statement)[0][0]
+        elif isinstance(statement, Sql):
             store.execute(statement)
-            continue
-        if isinstance(statement, When):
-            run_statements(store, statement.then if store.rows(statement.condition)[0][0] else statement.otherwise)
-            continue
-        times = store.rows(statement.times)[0][0] or 0
-        for round_ in range(1, times + 1):
-            store.execute(statement.first, (round_,))
-            for following in statement.rest:
-                store.execute(following)
+        elif isinstance(statement, When):
+            chosen = statement.then if store.rows(statement.condition)[0][0] else statement.otherwise
+            errors += run_statements(store, chosen)
+        else:
+            times = store.rows(statement.times)[0][0] or 0
+            for round_ in range(1, times + 1):
+                store.execute(statement.first, (round_,))
+                errors += run_statements(store, statement.rest)
+    return errors

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
-from streamnb.backends.duckdb.operator import ERRORS, BatchShape, Mode, Names, Probe, Stage
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Stage, insert_errors
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.plan.logical import Filter, Project
 from streamnb.plan.typed import Typed, TypedColumn, children
@@ -33,14 +33,15 @@ _PASSING = "_passing"
 
 def log_errors(names: Names, source: Sql, failed: Sql, message: str) -> Sql:
     """Write a row of the errors table for each row of a batch for which a condition holds."""
-    return sql(
-        "INSERT INTO {} SELECT {}, {}, part, off, seq, {} FROM {} WHERE {}",
-        ERRORS,
-        lit(names.query_id),
-        lit(RECORD_PROCESSING_ERROR),
-        lit(message),
-        source,
-        failed,
+    return insert_errors(
+        sql(
+            "SELECT {}, {}, part, off, seq, {} FROM {} WHERE {}",
+            lit(names.query_id),
+            lit(RECORD_PROCESSING_ERROR),
+            lit(message),
+            source,
+            failed,
+        )
     )
 
 
