@@ -42,17 +42,18 @@ class Outbox:
         """The number that the next committed row gets."""
         return self._stored
 
-    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None, window_bytes: int = 0) -> int:
         found = store.arrow(sql("SELECT ts, key, value, hdr FROM (SELECT * FROM {} ORDER BY seq, sub)", records))
         count = int(found.num_rows)
         if count == 0:
             return 0
         seq = pa.array(np.arange(self._next, self._next + count))
-        rows = found.add_column(0, "topic", pa.repeat(topic, count)).add_column(0, "seq", seq).cast(OUTBOX_SCHEMA)
+        rows = found.add_column(0, "topic", pa.repeat(topic, count)).add_column(0, "seq", seq)
+        rows = rows.append_column("window_bytes", pa.repeat(window_bytes, count)).cast(OUTBOX_SCHEMA)
         for piece in _pieces(rows):
             _insert(store, piece)
         self._next += count
-        self._checkpoint.set_number("outbox", self._next)
+        store.at_commit("outbox", lambda: self._checkpoint.set_number("outbox", self._next))
         self._appended.append(rows)
         return count
 

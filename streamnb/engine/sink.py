@@ -15,6 +15,7 @@ from streamnb.engine.sides import key_side, value_side
 from streamnb.functions.registry import Registry
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.serde.encode import encode
+from streamnb.serde.windowed import window_bytes_of
 from streamnb.state.tables import HASH_TYPE, StateTable, key_hash
 from streamnb.store import Store
 
@@ -24,10 +25,11 @@ __all__ = ["EmbeddedTopics", "Sink", "Topics", "encoded", "materialized", "timed
 class Topics(Protocol):
     """Takes records for topics, in the caller's transaction."""
 
-    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None, window_bytes: int = 0) -> int:
         """Append records (seq, sub, ts, key, value, hdr) in order and return how many they were.
 
-        ``part`` names a column of the records with their partition; where it is null, or not given, the key decides.
+        ``part`` names a column of the records with their partition; where it is null, or not given, the key decides,
+        without the ``window_bytes`` at its end.
         """
         ...
 
@@ -35,8 +37,8 @@ class Topics(Protocol):
 class EmbeddedTopics:
     """The topics of the embedded log."""
 
-    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
-        return EmbeddedLog(store, create=False).append(topic, records, part=part)
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None, window_bytes: int = 0) -> int:
+        return EmbeddedLog(store, create=False).append(topic, records, part=part, window_bytes=window_bytes)
 
 
 def encoded(source: DataSource, batch: Sql, *, key_made: bool = False) -> Sql:
@@ -155,7 +157,9 @@ class Sink:
         """Append an output batch to the topic and return how many records it had."""
         if self.table is not None and self._view is None:
             self._materialize(store, self.table, output)
-        return self._topics.append(store, self.source.topic, encoded(self.source, output, key_made=self._key_made))
+        records = encoded(self.source, output, key_made=self._key_made)
+        window_bytes = window_bytes_of(key_side(self.source))
+        return self._topics.append(store, self.source.topic, records, window_bytes=window_bytes)
 
     def _materialize(self, store: Store, table: StateTable, output: Sql) -> None:
         """Replace the current rows of the keys in a batch by their last ones."""

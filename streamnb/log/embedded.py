@@ -124,6 +124,7 @@ class EmbeddedLog:
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its records."""
         self._store.execute(sql("DROP TABLE {}", self.relation(name)))
+        self._save_moved()
         self._known.pop(name, None)
         self._store.execute(sql("DELETE FROM log.topic WHERE name = ?"), (name,))
         self._store.execute(sql("DELETE FROM log.partition WHERE topic = ?"), (name,))
@@ -171,6 +172,7 @@ class EmbeddedLog:
         return known[topic]
 
     def _look_up(self, topic: str) -> EmbeddedTopic:
+        self._save_moved()
         # Two look-ups: DuckDB takes longer to plan their join than to run both.
         found = self._store.rows(sql("SELECT relation, cleanup FROM log.topic WHERE name = ?"), (topic,))
         if not found:
@@ -182,39 +184,64 @@ class EmbeddedLog:
         ends = {part: (first, next_) for part, first, next_ in rows}
         return EmbeddedTopic(topic, ident("topic", relation), "compact" in cleanup, ends)
 
-    def append(self, topic: str, relation: Sql, *, part: Sql | None = None) -> int:
+    def append(self, topic: str, relation: Sql, *, part: Sql | None = None, window_bytes: int = 0) -> int:
         """Append the rows of a relation (a table name or a query in parentheses) and return how many they are.
 
         The relation has the columns seq, sub, ts, key, value, hdr; offsets are given per partition in the order of
         (seq, sub). ``part`` is an expression over the relation for the partition; without it, or where it is null,
-        the key decides as in Kafka's Java client, and records without a key go to partition 0.
+        the key decides as in Kafka's Java client, without the ``window_bytes`` at its end, and records without a key
+        go to partition 0.
         """
         found = self.find(topic)
         if len(found.ends) == 1:
             counts = {0: self._append_single(found, relation)}
         else:
-            counts = self._append_many(found, relation, part)
-        cases = [sql("WHEN {} THEN {}", lit(p), lit(found.ends[p][1] + count)) for p, count in counts.items() if count]
-        if cases:
-            update = sql("UPDATE log.partition SET next = CASE part {} ELSE next END WHERE topic = ?", join(" ", cases))
-            self._store.execute(update, (topic,))
-            ends = {p: (first, next_ + counts.get(p, 0)) for p, (first, next_) in found.ends.items()}
+            counts = self._append_many(found, relation, part, window_bytes)
+        moved = {p: found.ends[p][1] + count for p, count in counts.items() if count}
+        if moved:
+            self._moved.update({(topic, p): next_ for p, next_ in moved.items()})
+            ends = {p: (first, moved.get(p, next_)) for p, (first, next_) in found.ends.items()}
             self._known[topic] = replace(found, ends=ends)
+            self._store.at_commit("log", self._save_moved)
         return sum(counts.values())
+
+    @property
+    def _moved(self) -> dict[tuple[str, int], int]:
+        """The next offsets that the catalogue does not know yet, by topic and partition."""
+        moved: dict[tuple[str, int], int] = self._store.memory.setdefault("moved", {})
+        return moved
+
+    def _save_moved(self) -> None:
+        """Let the catalogue know of what was appended, in one statement for all topics."""
+        moved = self._moved
+        if not moved:
+            return
+        rows = join(", ", [sql("(?, ?::INTEGER, ?::BIGINT)")] * len(moved))
+        self._store.execute(
+            sql(
+                "UPDATE log.partition p SET next = n.next FROM (VALUES {}) n(topic, part, next)"
+                " WHERE p.topic = n.topic AND p.part = n.part",
+                rows,
+            ),
+            [value for (topic, part), next_ in moved.items() for value in (topic, part, next_)],
+        )
+        moved.clear()
 
     def _append_single(self, found: EmbeddedTopic, relation: Sql) -> int:
         rows = self._store.rows(
             sql(
-                "INSERT INTO {} SELECT 0, {} + row_number() OVER (ORDER BY seq, sub), ts, key, value, hdr FROM {}",
+                "INSERT INTO {} SELECT 0, ?::BIGINT + row_number() OVER (ORDER BY seq, sub), ts, key, value, hdr"
+                " FROM {}",
                 found.relation,
-                lit(found.ends[0][1] - 1),
                 relation,
-            )
+            ),
+            (found.ends[0][1] - 1,),
         )
         return int(rows[0][0])
 
-    def _append_many(self, found: EmbeddedTopic, relation: Sql, part: Sql | None) -> dict[int, int]:
-        by_key = sql("log_partition_of(key, {})", lit(len(found.ends)))
+    def _append_many(self, found: EmbeddedTopic, relation: Sql, part: Sql | None, window_bytes: int) -> dict[int, int]:
+        own = sql("array_slice(key, 1, octet_length(key) - {})", lit(window_bytes)) if window_bytes else sql("key")
+        by_key = sql("log_partition_of({}, {})", own, lit(len(found.ends)))
         chosen = by_key if part is None else sql("coalesce(({})::INTEGER, {})", part, by_key)
         self._store.execute(
             sql(

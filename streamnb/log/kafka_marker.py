@@ -77,7 +77,7 @@ class Marker:
         """Write the note, as an outbox row of its own; its transaction must also hold the position."""
         note = {"engine": self._engine, "store": self._store, "next": next_}
         now_ms = time.time_ns() // 1_000_000
-        values = (next_, self.topic, now_ms, self._store.encode(), json.dumps(note).encode(), None)
+        values = (next_, self.topic, now_ms, self._store.encode(), json.dumps(note).encode(), None, 0)
         return pa.table([[value] for value in values], schema=OUTBOX_SCHEMA)
 
     def write_offset(self, producer: RecordProducer, next_: int) -> None:

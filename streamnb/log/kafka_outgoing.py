@@ -21,9 +21,13 @@ OUTBOX_SCHEMA = pa.schema(
         ("seq", pa.int64()),
         ("topic", pa.string()),
         *(RECORD_SCHEMA.field(name) for name in ("ts", "key", "value", "hdr")),
+        ("window_bytes", pa.int32()),
     ]
 )
-"""The columns of outbox rows; ``seq`` has no gaps and begins at 0 or later; rows without a topic are not sent."""
+"""The columns of outbox rows; ``seq`` has no gaps and begins at 0 or later; rows without a topic are not sent.
+
+``window_bytes`` counts the bytes at the end of the key that say the window, and do not choose the partition.
+"""
 
 
 class Stopped(Exception):

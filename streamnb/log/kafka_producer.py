@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 
 from streamnb.log.kafka_client import CALL_SECONDS_MAX, client_settings, guarded, logger
 from streamnb.log.kafka_url import KafkaUrl
+from streamnb.log.partitioner import partitions_of_windowed
 
 __all__ = [
     "Group",
@@ -102,6 +103,10 @@ class RecordProducer(Protocol):
         """Take outbox rows into the transaction; return those that it will not even send."""
         ...
 
+    def partitions(self, topic: str) -> int:
+        """Tell how many partitions a topic has; 0 when that is not known."""
+        ...
+
     def topics(self, timeout: float) -> Collection[str]:
         """List the topics of the cluster."""
         ...
@@ -138,6 +143,7 @@ class MessageProducer:
 
         with guarded(url, "publishing"):
             self._producer = Producer({**settings, "on_delivery": delivered}, logger=logger)
+        self._partitions: dict[str, int] = {}
 
     def init_transactions(self) -> None:
         self._producer.init_transactions(CALL_SECONDS_MAX)
@@ -157,14 +163,15 @@ class MessageProducer:
 
     def produce(self, rows: pa.Table, check_stop: Callable[[], None]) -> list[Refused]:
         columns = [rows[name].to_pylist() for name in ("seq", "topic", "value", "key", "ts")]
+        columns.append(partitions_of_windowed(rows, self.partitions).to_pylist())
         headers = rows["hdr"].to_pylist() if rows["hdr"].null_count < rows.num_rows else None
         produce = self._producer.produce
         refused = []
-        for index, (seq, topic, value, key, ts) in enumerate(zip(*columns, strict=True)):
+        for index, (seq, topic, value, key, ts, partition) in enumerate(zip(*columns, strict=True)):
             sent = None if headers is None or headers[index] is None else _record_headers(headers[index])
             while True:
                 try:
-                    produce(topic, value, key, timestamp=ts, headers=sent)
+                    produce(topic, value, key, partition, timestamp=ts, headers=sent)
                     break
                 except BufferError:
                     self._producer.poll(CALL_SECONDS_MAX)
@@ -175,6 +182,11 @@ class MessageProducer:
                     refused.append(Refused(seq, topic, error.args[0].str()))
                     break
         return refused
+
+    def partitions(self, topic: str) -> int:
+        if topic not in self._partitions:
+            self._partitions[topic] = len(self._producer.list_topics(topic, LOOK_SECONDS_MAX).topics[topic].partitions)
+        return self._partitions[topic]
 
     def topics(self, timeout: float) -> Collection[str]:
         return frozenset(self._producer.list_topics(timeout=timeout).topics)  # all: asking for one may create it

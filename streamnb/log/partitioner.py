@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["murmur2", "partitions_of"]
+__all__ = ["ANY_PARTITION", "murmur2", "partitions_of", "partitions_of_windowed"]
+
+ANY_PARTITION = -1
+"""What Kafka's clients are given where they are to choose the partition themselves."""
 
 _SEED = np.uint32(0x9747B28C)
 _M = np.uint32(0x5BD1E995)
@@ -65,3 +70,23 @@ def partitions_of(keys: pa.Array | pa.ChunkedArray, partitions: pa.Array | pa.Ch
     positive = (murmur2(keys) & np.uint32(0x7FFFFFFF)).astype(np.int64)
     chosen = pa.array(positive % np.asarray(partitions, dtype=np.int64), pa.int32())
     return pc.if_else(pc.is_null(keys), pa.scalar(0, pa.int32()), chosen)
+
+
+def partitions_of_windowed(rows: pa.Table, count_of: Callable[[str], int]) -> pa.Array:
+    """Choose the partition of each row of the outbox whose key holds a window, by the key without it.
+
+    So does Kafka Streams, for all windows of a key to be in one partition. ``count_of`` tells how many partitions a
+    topic has, 0 where that is not known. Shape: INTEGER, never null, ANY_PARTITION for the other rows.
+    """
+    window_bytes = rows["window_bytes"].to_numpy()
+    chosen = np.full(rows.num_rows, ANY_PARTITION, np.int32)
+    if window_bytes.any():
+        topics = rows["topic"].combine_chunks().dictionary_encode()
+        for index, topic in enumerate(topics.dictionary.to_pylist()):
+            of_topic = np.nonzero((topics.indices.to_numpy() == index) & (window_bytes > 0))[0]
+            count = count_of(topic) if len(of_topic) else 0
+            if count:
+                keys = rows["key"].take(pa.array(of_topic))
+                own = pc.binary_slice(keys, 0, -int(window_bytes[of_topic[0]]))
+                chosen[of_topic] = partitions_of(own, np.full(len(own), count))
+    return pa.array(chosen)

@@ -11,7 +11,7 @@
 #include <sys/types.h>
 
 enum { CALL_MESSAGES = 1000, REASON_BYTES = 256, NO_ERROR = 0 };
-enum { V_END = 0, V_RKT = 2, V_VALUE = 4, V_KEY = 5, V_MSGFLAGS = 7, V_TIMESTAMP = 8, V_HEADERS = 10 };
+enum { V_END = 0, V_RKT = 2, V_PARTITION = 3, V_VALUE = 4, V_KEY = 5, V_MSGFLAGS = 7, V_TIMESTAMP = 8, V_HEADERS = 10 };
 enum { MSG_F_COPY = 2 };
 static const int64_t COLUMN_BYTES_MAX = (int64_t)1 << 30; /* Arrow's offsets have 32 bits */
 
@@ -187,6 +187,7 @@ batch *streamnb_fetch(const api *kafka, void *queue, int64_t rows_max, int64_t b
 typedef struct { /* mirrored in Python */
     void *const *topics;      /* topic handles */
     const int32_t *topic;     /* which of them each row goes to */
+    const int32_t *partition; /* -1 where librdkafka is to choose */
     const int64_t *timestamp;
     column key, value;
     column headers; /* a list column: its data are the two columns below */
@@ -217,11 +218,13 @@ int64_t streamnb_produce(const api *kafka, void *client, const rows *r, int64_t 
         const void *key = bytes_of(&r->key, row, &key_size), *value = bytes_of(&r->value, row, &value_size);
         void *topic = r->topics[r->topic[row]], *headers = headers_of(kafka, r, row);
         if (headers == NULL)
-            *err = kafka->producev(client, V_RKT, topic, V_VALUE, value, value_size, V_KEY, key, key_size, V_MSGFLAGS,
-                                   (int)MSG_F_COPY, V_TIMESTAMP, r->timestamp[row], V_END);
+            *err = kafka->producev(client, V_RKT, topic, V_PARTITION, (int)r->partition[row], V_VALUE, value, value_size,
+                                   V_KEY, key, key_size, V_MSGFLAGS, (int)MSG_F_COPY, V_TIMESTAMP, r->timestamp[row],
+                                   V_END);
         else
-            *err = kafka->producev(client, V_RKT, topic, V_VALUE, value, value_size, V_KEY, key, key_size, V_MSGFLAGS,
-                                   (int)MSG_F_COPY, V_TIMESTAMP, r->timestamp[row], V_HEADERS, headers, V_END);
+            *err = kafka->producev(client, V_RKT, topic, V_PARTITION, (int)r->partition[row], V_VALUE, value, value_size,
+                                   V_KEY, key, key_size, V_MSGFLAGS, (int)MSG_F_COPY, V_TIMESTAMP, r->timestamp[row],
+                                   V_HEADERS, headers, V_END);
         if (*err == NO_ERROR)
             continue;
         if (headers != NULL)

@@ -8,15 +8,20 @@ from __future__ import annotations
 from streamnb.duck import Sql, lit, sql
 from streamnb.serde.base import Side, Undecodable
 
-__all__ = ["FastWindow", "fast_window", "split_windowed"]
+__all__ = ["FastWindow", "fast_window", "split_windowed", "window_bytes_of"]
 
 FastWindow = tuple[Sql, Sql, Sql, Sql]
 """Expressions for the key's own bytes, the start and the end of the window, and whether they may be used."""
 
 
+def window_bytes_of(side: Side) -> int:
+    """Tell how many bytes of a key say its window."""
+    return {None: 0, "session": 16}.get(side.window, 8)
+
+
 def fast_window(side: Side, raw: Sql) -> FastWindow:
     """Write the vectorised split of windowed key bytes; a null or empty key has no window."""
-    suffix = 16 if side.window == "session" else 8
+    suffix = window_bytes_of(side)
     size = sql("octet_length({})", raw)
     long_enough = sql("{} >= {}", size, lit(suffix))
     own = sql("CASE WHEN {} THEN array_slice({}, 1, {} - {}) END", long_enough, raw, size, lit(suffix))
@@ -49,7 +54,7 @@ def split_windowed(side: Side, data: bytes) -> tuple[bytes | None, int | None, i
     """
     if not data:
         return None, None, None
-    suffix = 16 if side.window == "session" else 8
+    suffix = window_bytes_of(side)
     if len(data) < suffix:
         raise Undecodable(f"Size of windowed key is {len(data)}, less than {suffix}")
     start = int.from_bytes(data[-8:], "big", signed=True)

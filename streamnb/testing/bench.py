@@ -99,7 +99,7 @@ class _CaseTopics:
             self._places[topic] = (self._log.relation(topic), self._log.ends(topic)[0][1])
         return self._places[topic]
 
-    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None, window_bytes: int = 0) -> int:
         relation, next_ = self.place(topic)
         rows = store.rows(
             sql(

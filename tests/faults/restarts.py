@@ -53,7 +53,7 @@ def draw_restarts(case: Case) -> list[Restart]:
 class _FirstPartition:
     """Writes every record to partition 0, as the runner of cases does."""
 
-    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None) -> int:
+    def append(self, store: Store, topic: str, records: Sql, *, part: Sql | None = None, window_bytes: int = 0) -> int:
         return EmbeddedLog(store, create=False).append(topic, records, part=sql("0"))
 
 

@@ -25,7 +25,7 @@ def main(bootstrap: str, service_id: str, topic: str, file: str) -> None:
                 sql(
                     "CREATE TABLE outbox AS SELECT range AS seq, {} AS topic, 1000 + range AS ts,"
                     " encode((range % 7)::VARCHAR) AS key, encode(range::VARCHAR) AS value,"
-                    " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr FROM range({})",
+                    " NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr, 0 AS window_bytes FROM range({})",
                     lit(topic),
                     lit(COUNT),
                 )

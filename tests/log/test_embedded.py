@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,13 +55,20 @@ def append(store: Store, log: EmbeddedLog) -> Append:
     return run
 
 
-def put(store: Store, log: EmbeddedLog, topic: str, rows: list[tuple[Any, ...]], part: Sql | None = None) -> int:
+def put(
+    store: Store,
+    log: EmbeddedLog,
+    topic: str,
+    rows: list[tuple[Any, ...]],
+    part: Sql | None = None,
+    window_bytes: int = 0,
+) -> int:
     """Append (p, seq, sub, ts, key, value, hdr) rows."""
     columns = list(zip(*rows, strict=True)) or [()] * len(INPUT_SCHEMA)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, INPUT_SCHEMA, strict=True)]
     store.register("put_rows", pa.Table.from_arrays(arrays, schema=INPUT_SCHEMA))
     try:
-        return log.append(topic, ident("put_rows"), part=part)
+        return log.append(topic, ident("put_rows"), part=part, window_bytes=window_bytes)
     finally:
         store.unregister("put_rows")
 
@@ -107,6 +115,32 @@ def test_append_to_many_partitions_goes_by_key_as_in_kafka(store: Store, log: Em
         (abc, b"abc", 3),
         (foobar, b"foobar", 4),
     }
+
+
+def test_windows_of_a_key_go_to_the_partition_of_the_key(store: Store, log: EmbeddedLog) -> None:
+    log.create_topic("t", 4)
+    starts = [(n * 60_000).to_bytes(8, "big") for n in range(5)]
+    put(
+        store, log, "t", [(0, n, 0, 0, b"foobar" + start, b"v", None) for n, start in enumerate(starts)], window_bytes=8
+    )
+    assert [part for part, *_ in records(store, log, "t")] == [(-790332482 & 0x7FFFFFFF) % 4] * 5
+
+
+def test_ends_are_those_of_the_transaction_until_it_is_taken_back(store: Store, log: EmbeddedLog) -> None:
+    log.create_topic("t", 2)
+    log.create_topic("u")
+    with contextlib.suppress(RuntimeError), store.transaction():
+        put(store, log, "t", [(1, 0, 0, 0, None, b"", None)], ident("p"))
+        put(store, log, "u", [(0, 0, 0, 0, None, b"", None)])
+        assert (log.ends("t"), log.ends("u")) == ({0: (0, 0), 1: (0, 1)}, {0: (0, 1)})
+        raise RuntimeError
+    assert (log.ends("t"), log.ends("u")) == ({0: (0, 0), 1: (0, 0)}, {0: (0, 0)})
+    with store.transaction():
+        put(store, log, "t", [(1, 0, 0, 0, None, b"", None)], ident("p"))
+        put(store, log, "u", [(0, 0, 0, 0, None, b"", None)])
+        log.delete_topic("u")
+    reader = EmbeddedLog(store.cursor(), create=False)
+    assert reader.ends("t") == {0: (0, 0), 1: (0, 1)}
 
 
 def test_append_to_a_partition_the_topic_lacks_is_refused(store: Store, log: EmbeddedLog) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
@@ -21,6 +22,7 @@ from streamnb.log.kafka_admin import KafkaLog
 from streamnb.log.kafka_producer import Refused
 from streamnb.log.kafka_publisher import OUTBOX_SCHEMA, KafkaPublisher
 from streamnb.log.kafka_url import KafkaUrl, parse_kafka_url
+from streamnb.log.partitioner import partitions_of
 from tests.kafka_broker import KafkaBroker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("client")]
@@ -50,9 +52,14 @@ def topic(url: KafkaUrl, service: str) -> str:
 
 def rows(topic: str, first: int, count: int) -> pa.Table:
     seqs = range(first, first + count)
-    columns = (list(seqs), [topic] * count, [1000 + s for s in seqs], [b"%d" % (s % 7) for s in seqs])
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, OUTBOX_SCHEMA, strict=False)]
-    arrays += [pa.array([b"%d" % s for s in seqs], pa.binary()), pa.nulls(count, OUTBOX_SCHEMA.field("hdr").type)]
+    keys, values = [b"%d" % (s % 7) for s in seqs], [b"%d" % s for s in seqs]
+    return table(list(seqs), [topic] * count, [1000 + s for s in seqs], keys, values, [None] * count)
+
+
+def table(*columns: list[Any], window_bytes: int = 0) -> pa.Table:
+    """Make rows of the outbox: seq, topic, ts, key, value, hdr."""
+    columns = (*columns, [window_bytes] * len(columns[0]))
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, OUTBOX_SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=OUTBOX_SCHEMA)
 
 
@@ -104,12 +111,26 @@ def test_rows_are_published_once_and_in_order(url: KafkaUrl, topic: str) -> None
     assert_each_once(url, topic, 3000)
 
 
+def test_windows_of_a_key_go_to_the_partition_of_the_key(url: KafkaUrl, topic: str) -> None:
+    keys = [b"%d" % (n % 7) + start.to_bytes(8, "big") for n in range(40) for start in (0, 60_000)]
+    count = len(keys)
+    windowed = table(
+        [*range(count)], [topic] * count, [7] * count, keys, [b"v"] * count, [None] * count, window_bytes=8
+    )
+    with publishing(url) as publisher:
+        publisher.offer(windowed)
+        assert publisher.wait_published(count, 30), publisher.error
+    found = [(m.key(), m.partition()) for m in messages(url, topic)]
+    assert sorted(key for key, _ in found) == sorted(keys)
+    own = pa.array([key[:-8] for key, _ in found])
+    assert [part for _, part in found] == partitions_of(own, np.full(count, 2)).to_pylist()
+    assert {part for _, part in found} == {0, 1}
+
+
 def test_key_timestamp_headers_and_tombstones_arrive(url: KafkaUrl, topic: str) -> None:
     header = [{"k": "h", "v": b"1"}, {"k": "n", "v": None}]
-    columns = [[0, 1], [topic, topic], [77, 78], [b"foobar", None], [None, b"v"], [header, None]]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, OUTBOX_SCHEMA, strict=True)]
     with publishing(url) as publisher:
-        publisher.offer(pa.Table.from_arrays(arrays, schema=OUTBOX_SCHEMA))
+        publisher.offer(table([0, 1], [topic, topic], [77, 78], [b"foobar", None], [None, b"v"], [header, None]))
         assert publisher.wait_published(2, 30), publisher.error
     found = {m.timestamp()[1]: (m.key(), m.value(), m.headers()) for m in messages(url, topic)}
     assert found == {77: (b"foobar", None, [("h", b"1"), ("n", None)]), 78: (None, b"v", None)}

@@ -93,11 +93,19 @@ class NativeClient:
 
     def topics(self, timeout: float, topic: int | None = None) -> dict[str, int]:
         """Ask for all topics of the cluster, or one by its handle, with their error codes. Raises: KafkaException."""
+        return {name: code for name, code, _ in self._described(timeout, topic)}
+
+    def partitions(self, topic: int, timeout: float) -> int:
+        """Ask how many partitions a topic has, by its handle; 0 when there is none. Raises: KafkaException."""
+        return sum(count for _, _, count in self._described(timeout, topic))
+
+    def _described(self, timeout: float, topic: int | None) -> list[tuple[str, int, int]]:
+        """Ask for topics: their names, error codes and numbers of partitions."""
         lib, found = self.lib, METADATA()
         lib.check(lib.metadata(self.handle, int(topic is None), topic, found, int(timeout * 1000)))
         try:
             topics = (found.contents.topics[i] for i in range(found.contents.topic_cnt))
-            return {t.topic.decode(): t.err for t in topics}
+            return [(t.topic.decode(), t.err, t.partition_cnt) for t in topics]
         finally:
             lib.metadata_destroy(found)
 

@@ -96,6 +96,7 @@ class Rows(ctypes.Structure):
     _fields_ = [
         ("topics", c_void_p),
         ("topic", c_void_p),
+        ("partition", c_void_p),
         ("timestamp", c_void_p),
         ("key", Column),
         ("value", Column),

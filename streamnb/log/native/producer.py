@@ -10,10 +10,11 @@ import pyarrow as pa
 from confluent_kafka import KafkaError
 
 from streamnb.log.kafka_client import CALL_SECONDS_MAX, guarded, logger
-from streamnb.log.kafka_producer import Group, Refused, is_poison
+from streamnb.log.kafka_producer import LOOK_SECONDS_MAX, Group, Refused, is_poison
 from streamnb.log.kafka_url import KafkaUrl
 from streamnb.log.native.client import PRODUCER, NativeClient
 from streamnb.log.native.library import Rows
+from streamnb.log.partitioner import partitions_of_windowed
 from streamnb.native import column_of, contiguous
 
 __all__ = ["NativeProducer"]
@@ -32,6 +33,7 @@ class NativeProducer:
             self._client = NativeClient(PRODUCER, settings, lambda error: logger.warning("%s", error), on_failed)
         self._lib, self._handle = self._client.lib, self._client.handle
         self._topics: dict[str, int] = {}
+        self._partitions: dict[str, int] = {}
 
     def init_transactions(self) -> None:
         self._lib.check_error(self._lib.init_transactions(self._handle, CALL_MS))
@@ -61,9 +63,10 @@ class NativeProducer:
             return refused
         names = contiguous(rows["topic"]).dictionary_encode()
         handles = (c_void_p * len(names.dictionary))(*(self._topic(name) for name in names.dictionary.to_pylist()))
+        partitions = partitions_of_windowed(rows, self.partitions)
         found = Rows(
             addressof(handles),
-            *(_address(array) for array in (names.indices, contiguous(rows["ts"]))),
+            *(_address(array) for array in (names.indices, partitions, contiguous(rows["ts"]))),
             *(column_of(contiguous(rows[name])) for name in ("key", "value")),
         )
         headers = contiguous(rows["hdr"])
@@ -93,6 +96,11 @@ class NativeProducer:
                 self._lib.check(KafkaError._INVALID_ARG)
             self._topics[name] = handle
         return self._topics[name]
+
+    def partitions(self, topic: str) -> int:
+        if topic not in self._partitions:
+            self._partitions[topic] = self._client.partitions(self._topic(topic), LOOK_SECONDS_MAX)
+        return self._partitions[topic]
 
     def topics(self, timeout: float) -> frozenset[str]:
         return frozenset(self._client.topics(timeout))
