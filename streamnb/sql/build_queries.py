@@ -10,7 +10,8 @@ from lark.lexer import Token
 from lark.tree import Meta
 
 from streamnb.sql import ast
-from streamnb.sql.build_expressions import BuildError, ExpressionBuilder, name_of, plural, span_of
+from streamnb.sql.build_expressions import ExpressionBuilder, plural
+from streamnb.sql.building import BuildError, name_of, span_of
 
 __all__ = ["QueryBuilder"]
 

@@ -11,8 +11,8 @@ from lark.tree import Meta
 
 from streamnb.schema import SqlType
 from streamnb.sql import ast
-from streamnb.sql.build_expressions import BuildError, name_of, span_of, token_span
 from streamnb.sql.build_queries import QueryBuilder
+from streamnb.sql.building import BuildError, name_of, span_of, token_span
 
 __all__ = ["StatementBuilder"]
 

@@ -17,8 +17,8 @@ from lark.lexer import Token
 from streamnb.errors import ParseFailedError, Span
 from streamnb.schema import SqlType
 from streamnb.sql import ast
-from streamnb.sql.build_expressions import BuildError
 from streamnb.sql.build_statements import StatementBuilder
+from streamnb.sql.building import BuildError
 from streamnb.sql.diagnosis import describe_syntax_error, line_column
 from streamnb.sql.lalr import END, grammar
 from streamnb.sql.tokens import (
