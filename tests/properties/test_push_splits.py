@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamnb.backends.duckdb.compile import Program, compile_plan
 from streamnb.backends.duckdb.operator import Mode
-from streamnb.duck import join, lit, sql
+from streamnb.duck import join, sql
 from streamnb.engine.readers import EmbeddedReader
 from streamnb.engine.task import QueryTask
 from streamnb.plan.clauses import QueryContext
@@ -30,6 +29,7 @@ from streamnb.workspace import Workspace
 from tests.oracle.filter import Log, decoded, in_order
 from tests.pipelines import workspace
 from tests.properties.test_split_invariance import PARTITIONS, RUNS, Run, logs
+from tests.properties.topics import append
 
 Row = tuple[Any, ...]
 TOPICS = ("s", "t")
@@ -201,7 +201,7 @@ class Bench:
         changes: list[tuple[Row, bool, Row]] = []
         size = run.arrivals or max(len(records), 1)
         for start in range(0, len(records), size):
-            self._append(topics, records[start : start + size])
+            append(self._store, self._log, topics, records[start : start + size])
             changes += self._drain(task, run.rows_max, plan)
         task.drop(self._store)
         for topic in topics:
@@ -215,21 +215,6 @@ class Bench:
                 shown[repr(key)] = key, row
         found = list(shown.values())
         return [row for _, row in (sorted(found) if is_ordered(plan.root) else found)]
-
-    def _append(self, topics: Sequence[str], records: Sequence[Log]) -> None:
-        for i, topic in enumerate(topics):
-            mine = sorted((r for r in records if r.source == i), key=lambda r: (r.part, r.off))
-            arrays = {
-                "seq": pa.array(range(len(mine)), pa.int64()),
-                "part": pa.array([r.part for r in mine], pa.int32()),
-                "ts": pa.array([r.ts for r in mine], pa.int64()),
-                "key": pa.array([None if r.key is None else r.key.encode() for r in mine], pa.binary()),
-                "value": pa.array([r.value for r in mine], pa.binary()),
-            }
-            self._store.register("split_records", pa.table(arrays))
-            rows = sql("(SELECT *, {} AS sub, NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr FROM split_records)", lit(0))
-            self._log.append(topic, rows, part=sql("part"))
-            self._store.unregister("split_records")
 
     def _drain(self, task: QueryTask, rows_max: int, plan: QueryPlan) -> Iterator[tuple[Row, bool, Row]]:
         shape = task.program.shape

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -30,6 +29,7 @@ from tests.oracle.filter import FilterOracle, Log, decoded, in_order
 from tests.oracle.join import Record as JoinRecord
 from tests.oracle.join import StreamTableOracle
 from tests.pipelines import workspace
+from tests.properties.topics import append
 
 Change = tuple[Any, ...]  # (ts, key, window start, values or None for a tombstone)
 Oracle = Callable[[Sequence[Log]], list[Change]]
@@ -196,29 +196,12 @@ class Bench:
         changes: list[Change] = []
         size = run.arrivals or max(len(records), 1)
         for start in range(0, len(records), size):
-            self._append(topics, records[start : start + size])
+            append(self._store, self._log, topics, records[start : start + size])
             changes += self._drain(task, run.rows_max)
         task.drop(self._store)
         for topic in topics:
             self._log.delete_topic(topic)
         return changes
-
-    def _append(self, topics: Sequence[str], records: Sequence[Log]) -> None:
-        for i, topic in enumerate(topics):
-            mine = sorted((r for r in records if r.source == i), key=lambda r: (r.part, r.off))
-            table = pa.table(
-                {
-                    "seq": pa.array(range(len(mine)), pa.int64()),
-                    "part": pa.array([r.part for r in mine], pa.int32()),
-                    "ts": pa.array([r.ts for r in mine], pa.int64()),
-                    "key": pa.array([None if r.key is None else r.key.encode() for r in mine], pa.binary()),
-                    "value": pa.array([r.value for r in mine], pa.binary()),
-                }
-            )
-            self._store.register("split_records", table)
-            rows = sql("(SELECT *, 0 AS sub, NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr FROM split_records)")
-            self._log.append(topic, rows, part=sql("part"))
-            self._store.unregister("split_records")
 
     def _drain(self, task: QueryTask, rows_max: int) -> Iterator[Change]:
         shape = task.program.shape

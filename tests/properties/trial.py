@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from streamnb.backends.duckdb.operator import Mode
 from streamnb.catalog import DataSource
 from streamnb.duck import join, sql
@@ -23,6 +21,7 @@ from tests.oracle.filter import Log
 from tests.pipelines import run, workspace
 from tests.properties.histories import Cut, declarations
 from tests.properties.shape import Shape
+from tests.properties.topics import append
 
 __all__ = ["Change", "Outcome", "Trial", "folded"]
 
@@ -112,23 +111,7 @@ class Trial:
 
     def _append(self, records: Sequence[Log]) -> None:
         with self._store.transaction():
-            for i, name in enumerate(self._sources):
-                mine = sorted((r for r in records if r.source == i), key=lambda r: (r.part, r.off))
-                if not mine:
-                    continue
-                table = pa.table(
-                    {
-                        "seq": pa.array(range(len(mine)), pa.int64()),
-                        "part": pa.array([r.part for r in mine], pa.int32()),
-                        "ts": pa.array([r.ts for r in mine], pa.int64()),
-                        "key": pa.array([None if r.key is None else r.key.encode() for r in mine], pa.binary()),
-                        "value": pa.array([r.value for r in mine], pa.binary()),
-                    }
-                )
-                self._store.register("trial_records", table)
-                rows = sql("(SELECT *, 0 AS sub, NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr FROM trial_records)")
-                self._engine.log.append(name.lower(), rows, part=sql("part"))
-                self._store.unregister("trial_records")
+            append(self._store, self._engine.log, [name.lower() for name in self._sources], records)
         self._engine.appended()
 
     # What came out
