@@ -83,3 +83,10 @@ class Batch:
         condition = compile_predicate(self.typed(text))
         assert not condition.can_raise
         return [seq for (seq,) in self.store.rows(sql("SELECT seq FROM batch WHERE {} ORDER BY seq", condition.sql))]
+
+    def decides(self, text: str) -> bool | str:
+        """Evaluate a WHERE condition over the first record: whether it passes, or RAISED."""
+        attempt = compile_predicate(self.typed(text)).attempt
+        self.env.registry.install(self.store)
+        [(row,)] = self.store.rows(sql("SELECT {} FROM batch WHERE seq = 0", attempt))
+        return RAISED if row is None else bool(row["v"])

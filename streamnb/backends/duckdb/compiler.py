@@ -9,7 +9,7 @@ from typing import Any
 from streamnb import schema as s
 from streamnb.backends.duckdb.arithmetic import decimal_arithmetic, integer_arithmetic, negate
 from streamnb.backends.duckdb.casts import cast, cast_raises
-from streamnb.backends.duckdb.operands import Part, evaluated_all, is_constant
+from streamnb.backends.duckdb.operands import Part, evaluated_all, fails_early
 from streamnb.backends.duckdb.values import canonical, literal
 from streamnb.duck import EMPTY_STRUCT_FIELD, Sql, duck_type, field_names, ident, join, lit, sql
 from streamnb.functions.declare import LambdaSql, fill
@@ -66,8 +66,7 @@ class Compiler:
     def predicate(self, typed: Typed) -> Part:
         """Write a condition of which only the truth matters."""
         if isinstance(typed, t.TypedLogical) and not self.compile(typed.right).can_raise:
-            left, right = self.predicate(typed.left), self.predicate(typed.right)
-            return _built(sql("({} {} {})", left.sql, Sql(typed.op), right.sql), [left, right])
+            return self._either(typed, self.predicate(typed.left), self.predicate(typed.right))
         if isinstance(typed, t.TypedComparison | t.TypedBetween | t.TypedIn | t.TypedLike):
             return self.bare(typed)
         return self.compile(typed)
@@ -89,7 +88,7 @@ class Compiler:
 
         Not so within a lambda, whose elements DuckDB takes record by record once one raises, nor where none does.
         """
-        if self._safe or self._params:
+        if self._safe or (self._params and not any(map(fails_early, operands, parts))):
             return _built(write([p.sql for p in parts]), parts, raises)
         return _built(evaluated_all(operands, parts, write, raises), parts, raises)
 
@@ -146,8 +145,8 @@ class Compiler:
 
     def _negative(self, e: t.TypedNegative) -> Part:
         operand = self.compile(e.operand)
-        assert e.type is not None
-        return _built(negate(operand.sql, e.type), [operand])
+        type_ = _known(e)
+        return self._function((e.operand,), [operand], lambda of: negate(of[0], type_))
 
     def _arithmetic(self, e: t.TypedArithmetic) -> Part:
         """Write arithmetic. NULL gives NULL, but inside a lambda it raises as in ksqlDB, which fails the whole call."""
@@ -220,23 +219,21 @@ class Compiler:
 
     def _logical(self, e: t.TypedLogical) -> Part:
         """Write AND or OR; a right side that may raise is evaluated only where the left one leaves it open."""
-        left, right = self.compile(e.left), self.compile(e.right)
-        op = Sql(e.op)
-        if not right.can_raise:
-            return _built(sql("({} {} {})", left.sql, op, right.sql), [left, right])
-        decided = lit(e.op == "OR")
-        if isinstance(e.left, _NEVER_NULL):
-            arms = (right.sql, decided) if e.op == "AND" else (decided, right.sql)
-            return _built(sql("(CASE WHEN {} THEN {} ELSE {} END)", left.sql, *arms), [left, right])
-        whole = sql(
-            "(CASE {0} WHEN {1} THEN {1} WHEN {2} THEN {3} ELSE (NULL::BOOLEAN {4} {3}) END)",
-            left.sql,
-            decided,
-            lit(e.op != "OR"),
-            right.sql,
-            op,
-        )
-        return _built(whole, [left, right])
+        return self._either(e, self.compile(e.left), self.compile(e.right))
+
+    def _either(self, e: t.TypedLogical, left: Part, right: Part) -> Part:
+        op, decided = Sql(e.op), lit(e.op == "OR")
+
+        def write(of: Sequence[Sql]) -> Sql:
+            if not right.can_raise:
+                return sql("({} {} {})", of[0], op, right.sql)
+            if isinstance(e.left, _NEVER_NULL):
+                arms = (right.sql, decided) if e.op == "AND" else (decided, right.sql)
+                return sql("(CASE WHEN {} THEN {} ELSE {} END)", of[0], *arms)
+            whole = Sql("(CASE {0} WHEN {1} THEN {1} WHEN {2} THEN {3} ELSE (NULL::BOOLEAN {4} {3}) END)")
+            return sql(whole, of[0], decided, lit(e.op != "OR"), right.sql, op)
+
+        return _built(self._function((e.left,), [left], write).sql, [left, right])
 
     def _not(self, e: t.TypedNot) -> Part:
         operand = self.compile(e.operand)
@@ -251,10 +248,9 @@ class Compiler:
 
     def _cast(self, e: t.TypedCast) -> Part:
         operand = self.compile(e.operand)
-        assert e.type is not None and e.operand.type is not None
-        return _built(
-            cast(operand.sql, e.operand.type, e.type, self._safe), [operand], cast_raises(e.operand.type, e.type)
-        )
+        source, target, safe = _known(e.operand), _known(e), self._safe
+        raises = cast_raises(source, target)
+        return self._function((e.operand,), [operand], lambda of: cast(of[0], source, target, safe), raises)
 
     def _case(self, e: t.TypedCase) -> Part:
         whens = [(self.predicate(c), self.compile(r)) for c, r in e.whens]
@@ -262,8 +258,7 @@ class Compiler:
         arms = []
         for (condition, result), (typed, _) in zip(whens, e.whens, strict=True):
             test = condition.sql
-            if condition.can_raise and not condition.volatile and is_constant(typed):
-                # DuckDB computes the constant conditions of a CASE when it plans, and there no TRY() helps.
+            if fails_early(typed, condition):
                 tried = sql("TRY(struct_pack(v := {}))", condition.sql)
                 failing = sql("list_extract(CAST('the condition of a CASE fails' AS {}[]), 1)", duck_type(_known(e)))
                 arms.append(sql("WHEN {} IS NULL THEN {}", tried, failing))

@@ -4,6 +4,10 @@ DuckDB leaves the operands behind one that is NULL for all rows of a vector unev
 depends on the rows beside a record, and on their number. What an operand is must not decide either whether ksqlDB
 evaluates the next one: it does. So the operands are evaluated into a list of one struct, which takes all of them, and
 a lambda hands its fields to the function.
+
+An operand that raises and is the same for all records goes the same way. DuckDB computes such constants when it plans,
+as the condition of a CASE or a side of an OR, and when it binds, as a pattern or a format; no TRY() holds the error
+there. What a lambda hands over is no constant.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from streamnb.duck import Sql, ident, join, sql
 from streamnb.plan import typed as t
 from streamnb.plan.typed import Typed
 
-__all__ = ["Part", "evaluated_all", "is_constant"]
+__all__ = ["Part", "evaluated_all", "fails_early", "is_constant"]
 
 _NAME = ident("operands")
 
@@ -30,8 +34,17 @@ class Part:
 
 
 def is_constant(typed: Typed) -> bool:
-    """Tell whether a node reads no column and no parameter."""
-    return not any(isinstance(part, t.TypedColumn | t.TypedParam) for part in t.walk(typed))
+    """Tell whether a node reads no column, and no parameter but those of lambdas within it."""
+    parts = list(t.walk(typed))
+    bound = {param.name for part in parts if isinstance(part, t.TypedLambda) for param in part.params}
+    return not any(
+        isinstance(part, t.TypedColumn) or (isinstance(part, t.TypedParam) and part.name not in bound) for part in parts
+    )
+
+
+def fails_early(operand: Typed, part: Part) -> bool:
+    """Tell whether DuckDB may compute an operand that raises before it sees a record."""
+    return part.can_raise and not part.volatile and is_constant(operand)
 
 
 def evaluated_all(
@@ -40,7 +53,8 @@ def evaluated_all(
     """Write a function of operands so that all of them are evaluated where one, or the function itself, can raise."""
     at = [i for i, part in enumerate(parts) if part.can_raise or not _is_plain(operands[i])]
     raising = any(part.can_raise for part in parts) and len(at) > 1
-    if not raising and not (raises and at and len(parts) > 1):
+    early = any(map(fails_early, operands, parts))
+    if not raising and not early and not (raises and at and len(parts) > 1):
         return write([part.sql for part in parts])
     taken = [part.sql for part in parts]
     fields = []
