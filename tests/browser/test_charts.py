@@ -94,6 +94,7 @@ def test_charts_keep_their_shape_in_the_dark_and_on_a_narrow_page(lab: Lab, note
     page = notebook_page.page
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
     page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
+    page.wait_for_selector("#jupyterlab-splash", state="detached")  # it lies over the page, and the mouse would meet it
     page.set_viewport_size({"width": 800, "height": 1100})
     colour = "getComputedStyle(document.querySelector('.snb-chip .snb-dot')).backgroundColor"
     page.wait_for_function(f"() => {colour} === 'rgb(107, 163, 255)'")
