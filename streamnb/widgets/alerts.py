@@ -68,7 +68,7 @@ class RateLimit:
 class _Banners(anywidget.AnyWidget):
     """The newest alerts; ``raised`` counts all rows, ``held`` those that came too fast to be shown."""
 
-    _esm = static_text("alerts.js")
+    _esm = static_text("shared/element.js", "alerts.js")
     _css = static_text("alerts.css")
     title = traitlets.Unicode().tag(sync=True)
     banners: traitlets.List[dict[str, object]] = traitlets.List().tag(sync=True)

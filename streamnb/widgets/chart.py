@@ -39,8 +39,8 @@ def _library() -> bytes:
 class LiveChart(LinkedWidget):
     """Draws the rows of a query; what is selected in it restricts the other views of the query, and theirs this one."""
 
-    _esm = static_text("chart_data.js") + static_text("chart_parts.js") + static_text("chart.js")
-    _css = static_text("chart.css")
+    _esm = static_text("shared/element.js", "shared/views.js", "chart_data.js", "chart_parts.js", "chart.js")
+    _css = static_text("shared/theme.css", "chart.css")
     figure = traitlets.Dict().tag(sync=True)
     spec = traitlets.Dict().tag(sync=True)
     bokeh_version = traitlets.Unicode(bokeh.__version__).tag(sync=True)

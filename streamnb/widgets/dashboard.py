@@ -40,8 +40,8 @@ class Searchable(Protocol):
 class DashboardBar(anywidget.AnyWidget):
     """The title bar: the title, what runs, and the search box."""
 
-    _esm = static_text("dashboard.js")
-    _css = static_text("dashboard.css")
+    _esm = static_text("shared/element.js", "dashboard.js")
+    _css = static_text("shared/theme.css", "dashboard.css")
     key = traitlets.Unicode().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
     state = traitlets.Unicode("RUNNING").tag(sync=True)

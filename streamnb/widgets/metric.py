@@ -21,8 +21,8 @@ __all__ = ["MetricTiles"]
 class MetricTiles(LinkedWidget):
     """Shows the newest value of each key as a tile; light, without Bokeh."""
 
-    _esm = static_text("metric.js")
-    _css = static_text("metric.css")
+    _esm = static_text("shared/element.js", "shared/views.js", "metric.js")
+    _css = static_text("shared/theme.css", "metric.css")
     spec = traitlets.Dict().tag(sync=True)
 
     def __init__(

@@ -35,7 +35,7 @@ class PanelHead(anywidget.AnyWidget):
     Without a state it is a title alone.
     """
 
-    _esm = static_text("panel.js")
+    _esm = static_text("shared/element.js", "panel.js")
     title = traitlets.Unicode().tag(sync=True)
     state = traitlets.Unicode("RUNNING").tag(sync=True)
     rate = traitlets.Unicode().tag(sync=True)

@@ -36,8 +36,8 @@ class LiveTable(FrameWidget):
     takes, and whatever thread brought it.
     """
 
-    _esm = "\n".join(static_text(f"table/{part}.js") for part in _PARTS)
-    _css = static_text("table.css")
+    _esm = static_text("shared/element.js", "shared/views.js", *(f"table/{part}.js" for part in _PARTS))
+    _css = static_text("shared/theme.css", "table.css")
     columns: traitlets.List[dict[str, object]] = traitlets.List().tag(sync=True)
     is_table = traitlets.Bool().tag(sync=True)
     is_live = traitlets.Bool().tag(sync=True)

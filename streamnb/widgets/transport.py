@@ -19,9 +19,9 @@ _STATIC = Path(__file__).parent / "static"
 _log = logging.getLogger(__name__)
 
 
-def static_text(name: str) -> str:
-    """Read a file of the package's ``static`` folder."""
-    return (_STATIC / name).read_text(encoding="utf-8")
+def static_text(*names: str) -> str:
+    """Read files of the package's ``static`` folder, and put them together in this order: one module, or one sheet."""
+    return "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
 class Frames(Protocol):

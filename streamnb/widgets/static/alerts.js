@@ -4,13 +4,6 @@ const SHOWN = 4;
 const SVG = "http://www.w3.org/2000/svg";
 const BELL = "M8 1a1 1 0 0 0-1 1v.3A4.5 4.5 0 0 0 3.500 6.700V10L2 12h12l-1.500-2V6.700A4.500 4.500 0 0 0 9 2.300V2a1 1 0 0 0-1-1zM6.500 13a1.500 1.500 0 0 0 3 0z";
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function drawing(path) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 16 16");

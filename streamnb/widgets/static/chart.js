@@ -2,7 +2,6 @@
 // BokehJS comes from the kernel once per page; nothing is fetched from a network. `chart_data.js` and
 // `chart_parts.js` stand before this file in one module.
 
-const REBUILD_MS = 2000; // how long a chart without a place waits for a new one
 const DOTS_MAX = 60; // points of a line that are marked one by one
 
 const LIBRARIES = Symbol.for("streamnb.bokeh");
@@ -40,8 +39,9 @@ function isDark(back) {
   return parts[0] * 0.3 + parts[1] * 0.59 + parts[2] * 0.11 < 128;
 }
 
-class Chart {
+class Chart extends Heard {
   constructor(model, root) {
+    super();
     this.model = model;
     this.spec = model.get("spec");
     this.entry = library(model.get("bokeh_version"));
@@ -59,7 +59,7 @@ class Chart {
     this.paused = false;
     this.onScreen = true;
     this.build();
-    this.enter(root);
+    this.moveTo(root);
   }
 
   build() {
@@ -97,7 +97,7 @@ class Chart {
     this.hold.setAttribute("aria-pressed", String(this.paused));
   }
 
-  enter(root) {
+  moveTo(root) {
     this.root = root;
     root.classList.add("snb-chart");
     root.append(this.head, this.legend.node, this.stage, this.note);
@@ -192,17 +192,6 @@ class Chart {
     });
     this.text = text;
     if (this.last !== null) this.schedule();
-  }
-
-  // Each view of a model sees it through an object of its own, whose listeners end with the view.
-  listen(model) {
-    this.hears ??= (message, buffers) => this.hear(message, buffers);
-    if (this.heard) this.heard.off("msg:custom", this.hears);
-    if (model) {
-      this.model = model;
-      model.on("msg:custom", this.hears);
-    }
-    this.heard = model;
   }
 
   hear(message, buffers) {
@@ -408,30 +397,6 @@ class Chart {
   }
 }
 
-// A view that is built again takes over a chart of its model that has lost its place, instead of drawing it anew.
-const charts = new Map(); // sets, by the key of the model: each view sees its model through another object
-
-function render({ model, el }) {
-  const key = model.get("key");
-  const known = charts.get(key) ?? new Set();
-  charts.set(key, known);
-  let chart = [...known].find((other) => !other.root.isConnected);
-  if (chart) {
-    chart.enter(el);
-    chart.listen(model);
-  } else {
-    chart = new Chart(model, el);
-    known.add(chart);
-    chart.listen(model);
-    chart.start();
-  }
-  return () => setTimeout(() => {
-    if (chart.root !== el) return;
-    chart.listen(null);
-    chart.stop();
-    known.delete(chart);
-    if (!known.size && charts.get(key) === known) charts.delete(key);
-  }, REBUILD_MS);
-}
+const render = takingOver(Chart);
 
 export default { render };

@@ -1,12 +1,5 @@
 // The parts of a chart around its figure: heading, legend, tooltip. All texts are text nodes.
 
-function element(tag, name, text) {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 function button(name, text, title, onClick) {
   const node = element("button", name, text);
   node.type = "button";

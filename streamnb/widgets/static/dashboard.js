@@ -2,13 +2,6 @@
 
 const SEARCH_MS = 150; // a pause in typing after which the search goes out
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 // When the kernel renews the still picture, JupyterLab builds the view again: the reader goes on typing where they were.
 const typing = new Map(); // by the model's id: the caret of a search box that has the focus
 

@@ -1,15 +1,7 @@
 // Metric tiles: a label, a big number, what changed, and a small line. All texts are text nodes.
 
 const SVG = "http://www.w3.org/2000/svg";
-const REBUILD_MS = 2000;
 const LINE = { width: 120, height: 30 };
-
-function element(tag, name, text) {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
 
 function short(value) {
   const size = Math.abs(value);
@@ -68,8 +60,9 @@ class Tile {
   }
 }
 
-class Tiles {
+class Tiles extends Heard {
   constructor(model, root) {
+    super();
     this.model = model;
     this.spec = model.get("spec");
     this.last = null;
@@ -79,23 +72,13 @@ class Tiles {
     this.grid.setAttribute("role", "list");
     this.empty = element("div", "snb-wait", "waiting for the first row");
     this.note = element("div", "snb-note");
-    this.enter(root);
+    this.moveTo(root);
   }
 
-  enter(root) {
+  moveTo(root) {
     this.root = root;
     root.classList.add("snb-metric");
     root.append(this.empty, this.grid, this.note);
-  }
-
-  listen(model) {
-    this.hears ??= (message) => this.hear(message);
-    if (this.heard) this.heard.off("msg:custom", this.hears);
-    if (model) {
-      this.model = model;
-      model.on("msg:custom", this.hears);
-    }
-    this.heard = model;
   }
 
   hear(frame) {
@@ -131,35 +114,15 @@ class Tiles {
     this.model.send({ type: "ack", n: this.last });
   }
 
+  start() {
+    this.model.send({ type: "mount" });
+  }
+
   stop() {
     if (this.pending) cancelAnimationFrame(this.pending);
   }
 }
 
-// A view that is built again takes over tiles of its model that have lost their place.
-const views = new Map(); // sets, by the key of the model
-
-function render({ model, el }) {
-  const key = model.get("key");
-  const known = views.get(key) ?? new Set();
-  views.set(key, known);
-  let view = [...known].find((other) => !other.root.isConnected);
-  if (view) {
-    view.enter(el);
-    view.listen(model);
-  } else {
-    view = new Tiles(model, el);
-    known.add(view);
-    view.listen(model);
-    model.send({ type: "mount" });
-  }
-  return () => setTimeout(() => {
-    if (view.root !== el) return;
-    view.listen(null);
-    view.stop();
-    known.delete(view);
-    if (!known.size && views.get(key) === known) views.delete(key);
-  }, REBUILD_MS);
-}
+const render = takingOver(Tiles);
 
 export default { render };

@@ -1,11 +1,5 @@
 // The head of a dashboard's card: title, state, rate and error. Texts reach the page as text nodes and titles only.
 
-function element(tag, className) {
-  const node = document.createElement(tag);
-  node.className = className;
-  return node;
-}
-
 function render({ model, el }) {
   el.classList.add("snb-card-head");
   const title = element("div", "snb-card-title");

@@ -1,13 +1,6 @@
 // The live table. Data reaches the page as text nodes and attributes only, never as HTML.
 // The files of this folder are one module, put together in the order that the table's Python class names.
 
-function element(tag, className, text) {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
 const ICONS = {
   search: "M7 2a5 5 0 1 0 3 9l3.3 3.3 1-1L11 10a5 5 0 0 0-4-8zm0 1.5a3.5 3.5 0 1 1 0 7 3.5 3.5 0 0 1 0-7z",
   filter: "M2 3h12L9.5 8.5V13l-3 1.500V8.500z",

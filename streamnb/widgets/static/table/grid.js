@@ -3,8 +3,9 @@
 const OVERSCAN = 12;
 const TYPING_MS = 100;
 
-class Grid {
+class Grid extends Heard {
   constructor(model, root) {
+    super();
     this.model = model;
     this.base = model.get("columns");
     this.columns = this.base;
@@ -78,6 +79,15 @@ class Grid {
       }
     };
     restore();
+  }
+
+  start() {
+    this.model.send({ type: "mount" });
+  }
+
+  stop() {
+    this.scroller.observer.disconnect();
+    if (this.pending) cancelAnimationFrame(this.pending);
   }
 
   // What the reader wants
@@ -179,17 +189,7 @@ class Grid {
     this.model.send({ type: "view", r: this.request, first, count, ...this.state });
   }
 
-  // What the kernel says. Each view of a model sees it through an object of its own, whose listeners end with the view.
-
-  listen(model) {
-    this.hears ??= (message, buffers) => this.hear(message, buffers);
-    if (this.heard) this.heard.off("msg:custom", this.hears);
-    if (model) {
-      this.model = model;
-      model.on("msg:custom", this.hears);
-    }
-    this.heard = model;
-  }
+  // What the kernel says
 
   hear(message, buffers) {
     if (message.type === "frame") this.hearFrame(message, buffers);
