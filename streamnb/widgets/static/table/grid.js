@@ -220,6 +220,7 @@ class Grid extends Heard {
       const id = frame.order[place];
       const before = this.values.get(id);
       const values = frame.row(i);
+      if (before && values.every((value, column) => value === before[column])) return; // a full frame repeats what is here
       if (known && (before || covered.size === 0 || this.isNear(message.first + place))) this.flash.add(id);
       this.values.set(id, values);
     });
