@@ -16,7 +16,7 @@ from streamnb.schema import SqlType
 from streamnb.widgets.cells import cell_text, column_kind, instant_ms
 from streamnb.widgets.feed import LiveQuery
 
-__all__ = ["EVERYTHING", "Criteria", "Keeps", "Selection", "all_of", "occurs", "selection_of"]
+__all__ = ["EVERYTHING", "Criteria", "Keeps", "Selection", "all_of", "comparable", "occurs", "selection_of"]
 
 Row = tuple[Any, ...]
 Keeps = Callable[[Row], bool]
@@ -26,7 +26,8 @@ Keeps = Callable[[Row], bool]
 class Criteria:
     """Which rows are selected: those that have one of the ``values`` of each column, and lie in all ``spans``.
 
-    A span is [from, to) of a number, or of a time in milliseconds since the epoch. Values are those of the rows.
+    A span is [from, to) of a number, or of a time in milliseconds since the epoch. Values are those of the rows, as
+    ``comparable`` makes them.
     """
 
     values: Mapping[str, frozenset[Any]] = field(default_factory=dict)
@@ -56,12 +57,16 @@ class Criteria:
 
         def test(row: Row) -> bool:
             for position, wanted in values:
-                value = row[position]
-                if (repr(value) if isinstance(value, list | dict) else value) not in wanted:
+                if comparable(row[position]) not in wanted:
                     return False
             return all(_within(row[position], start, end) for position, start, end in spans)
 
         return test
+
+
+def comparable(value: Any) -> Any:
+    """Return what stands for a value among the values of ``Criteria``: nested ones as Python writes them."""
+    return repr(value) if isinstance(value, list | dict) else value
 
 
 def occurs(text: str, columns: Sequence[tuple[str, SqlType]]) -> Keeps | None:

@@ -14,16 +14,20 @@ import traitlets
 from streamnb.engine.rowfilter import RowFilter
 from streamnb.errors import StreamnbError
 from streamnb.store import DatabaseError
+from streamnb.widgets.choice import SelectedRows
 from streamnb.widgets.export import Exports, cell_of, copy_of
 from streamnb.widgets.feed import FeedSnapshot, LiveQuery
-from streamnb.widgets.linking import selection_of
+from streamnb.widgets.linking import Criteria, selection_of
 from streamnb.widgets.pages import PageFrames, read_request
 from streamnb.widgets.rows import layout_of
 from streamnb.widgets.transport import FrameWidget, static_text
 
 __all__ = ["LiveTable"]
 
-_PARTS = ("dom", "frames", "format", "columns", "scroll", "selection", "tools", "painter", "questions", "grid", "view")
+_PARTS = (
+    *("dom", "frames", "format", "columns", "scroll", "selection", "choice", "tools", "painter", "questions"),
+    *("grid", "view"),
+)
 _IDLE_S = 5.0
 _JOBS_MAX = 16
 _log = logging.getLogger(__name__)
@@ -56,6 +60,7 @@ class LiveTable(FrameWidget):
         self._relation = query.relation()
         self._pages = PageFrames(self._relation, layout, rows_max)
         self._exports = Exports()
+        self._rows = SelectedRows(layout, self._choose)
         self._wake = threading.Condition()
         self._waits = False
         self._full = False
@@ -123,6 +128,8 @@ class LiveTable(FrameWidget):
                 self._poke(note)
         elif kind in ("copy", "cell", "export"):
             self._poke(lambda: self._jobs.append(lambda: self._answer(kind, message)))
+        elif kind == "select":
+            self._poke(lambda: self._jobs.append(lambda: self._select(message)))
         else:
             self._asked(kind)
 
@@ -194,11 +201,30 @@ class LiveTable(FrameWidget):
         if job is not None:
             job()
             return
+        same = relation is self._pages.relation
         self._pages.follow(relation)
         self._pages.outer, self._pages.selected = outer, selected
         with self._frames_lock:
             frame = self._pages.full() if full or not self._pacer.answered else self._pages.advance()
-            self._send_frame(frame, time.monotonic())
+            if same and not self._pages.shown.changes:
+                self._rows.renew(relation, self._pages.shown)
+            else:
+                self._rows.clear()  # the ids are those of other rows
+            self._send_frame({**frame, **self._rows.news(full=frame["full"])}, time.monotonic())
+
+    def _choose(self, criteria: Criteria) -> None:
+        if not self._ended:
+            self._selection.choose(self, criteria)
+
+    def _select(self, message: dict[str, Any]) -> None:
+        """Note which rows the reader has selected; the next frame says what has come of it."""
+        try:
+            if not self._pages.shown.changes:
+                self._rows.read(self._pages.relation, self._pages.shown, message)
+        except (KeyError, TypeError, ValueError):
+            _log.warning("a page sent a selection that cannot be read")
+        with self._wake:
+            self._asked_now = True
 
     def _answer(self, kind: str, message: dict[str, Any]) -> None:
         """Answer a question about values of the rows, with an error's text if it can't be done."""

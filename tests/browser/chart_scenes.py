@@ -12,6 +12,7 @@ from typing import Any
 
 from streamnb.schema import BIGINT, DOUBLE, INTEGER, STRING, TIMESTAMP, SqlType
 from streamnb.widgets import views
+from streamnb.widgets.dashboard import Dashboard, dashboard
 from streamnb.widgets.linking import Criteria, selection_of
 from streamnb.widgets.live import LiveView
 from tests.browser.scenes import HOSTILE, Scene
@@ -128,6 +129,27 @@ def linked() -> None:
     for kind in ("stacked", "heatmap", "metric"):
         views.chart(query, kind, name=kind, height=240).show()
     _linked.append(query)
+
+
+def board() -> tuple[Dashboard, FakeQuery]:
+    """Show a dashboard of two tables, bars and tiles of one query: ratings by channel."""
+    query = FakeQuery([("CHANNEL", STRING), ("RATINGS", BIGINT), ("STARS", DOUBLE)], key_columns=1, is_table=True)
+    query.feed.put(ratings())
+    items = {
+        "rows": views.table(query, name="Channels"),
+        "bars": views.chart(query, "bar", y="RATINGS", name="Ratings", height=240),
+        "tiles": views.chart(query, "metric", y="RATINGS", name="Now"),
+        "others": views.table(query, name="The same rows"),
+    }
+    shown = dashboard("Ratings by channel", ["rows bars", "tiles others"], items)
+    shown.show()
+    return shown, query
+
+
+def ratings(**changed: int) -> list[tuple[Any, ...]]:
+    """Count the ratings of seven channels."""
+    counts = {"android": 510, "chat": 95, "email": 130, "ios": 640, "partner": 210, "phone": 170, "web": 820} | changed
+    return [(channel, count, round(1 + count % 40 / 10, 1)) for channel, count in counts.items() if count]
 
 
 def criteria() -> Criteria:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.jupyter import Lab, NotebookPage
 from tests.browser.scenes import HOSTILE
@@ -28,6 +29,8 @@ def test_dashboard_shows_hostile_texts_as_text_and_the_error_of_a_panel(lab: Lab
     assert page.locator(".snb-dash-state").text_content() == "1 of 3 failed"
     assert HOSTILE in (page.locator(".snb-dash-title").text_content() or "")
     assert HOSTILE in page.locator(".snb-card-title").all_text_contents()
+    page.locator(".snb-tbody td", has_text=HOSTILE).first.click()
+    expect(page.locator(".snb-pick-text")).to_have_text(HOSTILE[:23] + "…")
     assert page.evaluate("() => window.__broken") is None
     assert notebook_page.foreign == []
     assert notebook_page.console_errors == []

@@ -14,7 +14,9 @@ from streamnb.engine.relation import View
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, STRING, Array
 from streamnb.widgets import output
-from streamnb.widgets.linking import Criteria, selection_of
+from streamnb.widgets.encoding import ChartOptions
+from streamnb.widgets.linking import EVERYTHING, Criteria, selection_of
+from streamnb.widgets.metric import MetricTiles
 from streamnb.widgets.still import Still, StillTable
 from streamnb.widgets.table import LiveTable
 from tests.widgets.fake_query import FakeQuery, FakeSnapshot
@@ -236,3 +238,55 @@ def test_selection_in_another_view_restricts_the_table_until_it_is_gone(query: F
     page.heard.clear()
     selection_of(query).leave(chart)
     page.wait(lambda m: m["type"] == "frame" and m["filtered"] == 100)
+
+
+def test_rows_selected_in_the_table_restrict_the_other_views_until_they_are_gone(query: FakeQuery, page: Page) -> None:
+    tiles = MetricTiles(query, ChartOptions("metric"), 24, 1000.0)
+    page.wait(lambda m: m["type"] == "frame")
+    page.say(type="select", ids=[4, 8])
+    page.wait(lambda m: m.get("chosen") == {"ids": [4, 8], "text": "k003, k007"})
+    tiles.push(query.feed.snapshot(), 0.0)
+    assert [tile.label for tile in tiles.frames.tiles] == ["k003", "k007"]
+    assert page.wait(lambda m: m["type"] == "frame")[0]["filtered"] == 100  # its own selection hides nothing
+    query.feed.put([(f"k{i:03d}", i) for i in range(5)], 200)
+    page.wait(lambda m: m.get("chosen") == {"ids": [4], "text": "k003"})
+    page.heard.clear()
+    page.say(type="select", ids=[])
+    page.wait(lambda m: m.get("chosen") == {"ids": [], "text": ""})
+    tiles.push(query.feed.snapshot(), 1.0)
+    assert len(tiles.frames.tiles) == 5
+    tiles.close()
+
+
+def test_page_that_comes_later_hears_what_is_selected(page: Page) -> None:
+    page.wait(lambda m: m["type"] == "frame")
+    page.say(type="select", first=1, count=2)
+    page.wait(lambda m: m.get("chosen") == {"ids": [2, 3], "text": "k001, k002"})
+    page.heard.clear()
+    page.say(type="mount")
+    assert page.wait(lambda m: m.get("full") is True)[0]["chosen"]["ids"] == [2, 3]
+
+
+def test_selection_ends_where_the_ids_are_those_of_other_rows(page: Page, query: FakeQuery) -> None:
+    page.wait(lambda m: m["type"] == "frame")
+    page.say(type="select", ids=[1])
+    page.wait(lambda m: m.get("chosen", {}).get("ids") == [1])
+    page.heard.clear()
+    page.ask(changes=True)
+    page.wait(lambda m: m.get("chosen", {}).get("ids") == [])
+    assert selection_of(query).criteria(None) == EVERYTHING
+    rows = page.ask()
+    page.wait(lambda m: m.get("r") == rows)
+    page.say(type="select", ids=[2])
+    page.wait(lambda m: m.get("chosen", {}).get("ids") == [2])
+    query._relation = query.feed.relay = None
+    page.heard.clear()
+    page.table.push(FakeSnapshot(1, [], 0), 0.0)
+    page.wait(lambda m: m.get("chosen", {}).get("ids") == [])
+
+
+def test_selection_that_cannot_be_read_leaves_the_table_working(page: Page) -> None:
+    page.wait(lambda m: m["type"] == "frame")
+    page.say(type="select", ids=["x"])
+    page.say(type="select", ids=[1])
+    page.wait(lambda m: m.get("chosen", {}).get("ids") == [1])

@@ -36,6 +36,7 @@ class Grid extends Heard {
     this.head = new Head(this);
     this.scroller = new Scroller(this);
     this.selection = new Selection(this);
+    this.choice = new Choice(this);
     this.painter = new Painter(this);
     this.questions = new Questions(this);
     this.tools = new Tools(this);
@@ -150,6 +151,7 @@ class Grid extends Heard {
 
   showChanges(changes) {
     if (this.state.changes === changes) return;
+    this.choice.choose([]);
     Object.assign(this.state, { changes, sort: [], filters: {}, search: "" });
     this.tools.search.value = "";
     this.change();
@@ -205,6 +207,7 @@ class Grid extends Heard {
     this.problem.hidden = !message.problem;
     this.problem.textContent = message.problem ?? "";
     if (!message.problem) this.take(message, new Frame(message, buffers));
+    if (message.chosen) this.choice.hear(message.chosen);
     this.schedule();
   }
 
@@ -266,6 +269,10 @@ class Grid extends Heard {
     return this.order[row - this.first];
   }
 
+  idsOf(first, count) {
+    return Array.from({ length: count }, (_, i) => this.idOf(first + i));
+  }
+
   rowOf(id) {
     const place = this.order.indexOf(id);
     return place < 0 ? -1 : this.first + place;
@@ -301,8 +308,9 @@ class Grid extends Heard {
     this.status.textContent = text;
   }
 
-  // Show for a moment what was read out.
-  note() {
+  // Read out, and show for a moment.
+  tell(text) {
+    this.say(text);
     this.status.classList.add("snb-shown");
     clearTimeout(this.noted);
     this.noted = setTimeout(() => this.status.classList.remove("snb-shown"), 3000);

@@ -17,6 +17,12 @@ class Painter {
     this.measured = false;
   }
 
+  // The id of the row that is drawn so; undefined while its values are on their way.
+  idOf(row) {
+    for (const [id, drawn] of this.drawn) if (drawn.row === row && drawn.values) return id;
+    return undefined;
+  }
+
   draw() {
     const { scroller } = this.grid;
     const total = scroller.total;
@@ -81,6 +87,11 @@ class Painter {
     if (values && (drawn.values !== values || drawn.style !== this.grid.style)) this.fill(drawn, values, flash, isNew);
     if (values && flash && isNew) row.classList.add("snb-new");
     this.select(drawn, index, block);
+    const chosen = this.grid.choice.ids.has(id);
+    if (drawn.chosen !== chosen) {
+      drawn.chosen = chosen;
+      row.setAttribute("aria-selected", String(chosen));
+    }
     return drawn;
   }
 

@@ -30,9 +30,8 @@ class Questions {
     const block = this.grid.selection.block() ?? whole;
     const columns = [];
     for (let column = block.left; column <= block.right; column += 1) columns.push(column);
-    const ids = [];
-    for (let row = block.first; row <= block.last && row - block.first < 1000; row += 1) ids.push(this.grid.idOf(row));
     const count = block.last - block.first + 1;
+    const ids = this.grid.idsOf(block.first, Math.min(count, 1000));
     const here = ids.length === count && !ids.includes(undefined);
     const single = count === 1 && columns.length === 1;
     const message = { type: "copy", columns, count, first: block.first, head: !single && columns.length === this.grid.columns.length };
@@ -41,11 +40,9 @@ class Questions {
       const { answer, bytes } = await this.question(message);
       await toClipboard(utf8.decode(bytes));
       const left = answer.left_out ? `, ${grouped(answer.left_out)} more are too many: save them as CSV` : "";
-      this.grid.say(`copied ${plural(answer.rows, "row")} of ${plural(columns.length, "column")}${left}`);
-      this.grid.note();
+      this.grid.tell(`copied ${plural(answer.rows, "row")} of ${plural(columns.length, "column")}${left}`);
     } catch (error) {
-      this.grid.say(`not copied: ${error.message}`);
-      this.grid.note();
+      this.grid.tell(`not copied: ${error.message}`);
     }
   }
 
@@ -58,19 +55,17 @@ class Questions {
         const { answer, bytes } = await this.question({ type: "export", part });
         if (answer.last) break;
         parts.push(await unzip(bytes));
-        this.grid.say(`saving ${grouped(answer.done)} of ${plural(answer.rows, "row")}`);
-        this.grid.note();
+        this.grid.tell(`saving ${grouped(answer.done)} of ${plural(answer.rows, "row")}`);
       }
       const link = element("a");
       link.href = URL.createObjectURL(new Blob(parts, { type: "text/csv" }));
       link.download = `${(this.grid.model.get("name") || "rows").replace(/[^\w.-]+/g, "_").slice(0, 60)}.csv`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-      this.grid.say("saved");
+      this.grid.tell("saved");
     } catch (error) {
-      this.grid.say(`not saved: ${error.message}`);
+      this.grid.tell(`not saved: ${error.message}`);
     }
-    this.grid.note();
     this.exporting = false;
   }
 

@@ -14,6 +14,7 @@ class Selection {
 
   clear() {
     this.active = this.anchor = null;
+    this.grid.choice.choose([]);
     this.grid.schedule();
   }
 
@@ -96,7 +97,8 @@ class Selection {
       this.grid.schedule();
     } else if (control && event.key === "c") this.grid.questions.copy();
     else if (event.key === "Enter" && this.active) this.grid.questions.askValue();
-    else if (event.key === "Escape" && this.active) this.clear();
+    else if (event.key === " ") this.grid.choice.key(event.shiftKey);
+    else if (event.key === "Escape" && (this.active || this.grid.choice.ids.size)) this.clear();
     else if (event.key === "/") this.grid.tools.search.focus();
     else return;
     event.preventDefault();

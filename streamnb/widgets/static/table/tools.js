@@ -22,7 +22,7 @@ class Tools {
     this.filter.setAttribute("aria-label", "filter by column");
     this.node.append(field, this.filter);
     if (grid.isTable && grid.isLive) this.node.append(this.kinds());
-    this.node.append(element("span", "snb-gap"));
+    this.node.append(grid.choice.chip, element("span", "snb-gap"));
     this.group = button("1,000", "thousands separators", null, () => grid.set("group", !grid.settings.group));
     this.zone = button("UTC", "times in UTC or in local time", null, () => grid.set("local", !grid.settings.local));
     this.pause = button("Pause", "let new rows wait", "pause", () => grid.pause(!grid.state.paused));
