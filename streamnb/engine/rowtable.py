@@ -1,0 +1,325 @@
+"""Where a relation keeps its rows: a table of DuckDB, and in front of it the rows that have not been written yet.
+
+Theory of operation: writing a few rows costs DuckDB nearly as much as writing a thousand, and a view of the rows needs
+a batch many times a second. So a batch is first only looked up: one statement finds the rows that it replaces. Both, as
+Arrow tables, are what the views need to move on. The new rows wait until there are many of them, or until somebody has
+to look at all rows; ``settle`` then writes them in one go. Until then a row that waits stands for the one of its key in
+the table, which is known by its row id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.engine.roworder import RowSet
+from streamnb.schema import SqlType
+from streamnb.store import Store
+
+__all__ = ["AppendedRows", "KeyedRows", "Replaced"]
+
+WAITING_MAX = 2000
+INDEXED_MAX = 1000
+_SLACK = 4  # rows are dropped by the fourth part: it takes writing the rest anew
+_HASH = "hash({})"
+_FOUND = ("kh", "id", "oid", "base", "place", "last", "existed")
+_KINDS = pa.array(["insert", "update", "delete"])
+
+Places = np.ndarray[tuple[int], np.dtype[np.int64]]
+Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+
+def _columns(rows: RowSet) -> list[tuple[str, SqlType]]:
+    return [(f"c{i}", type_) for i, type_ in enumerate(rows.types)]
+
+
+class _Types:
+    """Gives columns of a batch the types that they have in the table, where these are others."""
+
+    def __init__(self, store: Store, columns: Sequence[tuple[str, SqlType]]) -> None:
+        self._store = store
+        self._casts = {name: sql("{0}::{1} AS {0}", ident(name), duck_type(type_)) for name, type_ in columns}
+        nulls = [sql("NULL::{} AS {}", duck_type(type_), ident(name)) for name, type_ in columns]
+        self._schema = store.arrow(sql("SELECT {}", join(", ", nulls))).schema
+
+    def apply(self, batch: pa.Table) -> pa.Table:
+        """Return a batch whose columns have their types; DuckDB casts it unless they all have them already."""
+        if all(batch.schema.field(field.name).type == field.type for field in self._schema):
+            return batch
+        self._store.register("pending", batch)
+        columns = [self._casts.get(name, ident(name)) for name in batch.column_names]
+        return self._store.arrow(sql("SELECT {} FROM pending", join(", ", columns)))
+
+
+def _rows(ids: Places, rows: pa.Table, chosen: Mask) -> pa.Table:
+    """Put ids before rows, and leave out those that are not chosen."""
+    table = rows.add_column(0, "id", pa.array(ids))
+    return table if chosen.all() else table.filter(pa.array(chosen))
+
+
+def _described(rows: RowSet) -> list[Sql]:
+    return [sql("{} {}", c, duck_type(t)) for c, t in zip(rows.columns(), rows.types, strict=True)]
+
+
+def _drop_oldest(store: Store, table: Sql, surplus: int) -> None:
+    rest = sql("CREATE OR REPLACE TABLE {0} AS SELECT * FROM {0} ORDER BY rowid OFFSET {1}", table, lit(surplus))
+    store.execute(rest)
+
+
+class AppendedRows:
+    """Rows that only come: those of a stream, or the changes of a table. Used under the lock of the relation."""
+
+    def __init__(self, store: Store, rows: RowSet, rows_max: int) -> None:
+        """Create the table; it keeps its newest ``rows_max`` rows, or a quarter more."""
+        self.count = 0
+        self._store = store
+        self._rows = rows
+        self._rows_max = rows_max
+        self._waiting: list[pa.Table] = []
+        self._waiting_rows = 0
+        self._typed = _Types(store, _columns(rows))
+        store.execute(sql("CREATE TABLE {} ({})", rows.table, join(", ", [sql("id BIGINT"), *_described(rows)])))
+
+    def take(self, pending: pa.Table) -> pa.Table:
+        """Add rows, numbered by ``n``, and return them with their types: the columns id, c0, c1, …"""
+        names = ["n", *(name for name, _ in _columns(self._rows))]
+        rows = self._typed.apply(pending.select(names)).rename_columns(["id", *names[1:]])
+        self.add(rows)
+        return rows
+
+    def add(self, rows: pa.Table) -> None:
+        """Add rows that have their types: the columns id, c0, c1, …"""
+        self.count += rows.num_rows
+        self._waiting.append(rows)
+        self._waiting_rows += rows.num_rows
+
+    def settle(self) -> None:
+        """Write the rows that wait, so that the table is whole."""
+        if self._waiting:
+            self._store.register("waiting", pa.concat_tables(self._waiting))
+            self._store.execute(sql("INSERT INTO {} SELECT * FROM waiting", self._rows.table))
+            self._store.unregister("waiting")
+            self._waiting, self._waiting_rows = [], 0
+
+    def tidy(self) -> bool:
+        """Write the rows that wait if they are many, drop the oldest above what is kept; True if any were dropped."""
+        if self._waiting_rows > WAITING_MAX:
+            self.settle()
+        surplus = self.count - self._rows_max
+        if surplus <= self._rows_max // _SLACK:
+            return False
+        self.settle()
+        _drop_oldest(self._store, self._rows.table, surplus)
+        self.count = self._rows_max
+        return True
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What a batch did to the rows of a table.
+
+    ``came`` has the columns id, c0, c1, …; ``left`` are the rows that were there before, None if there were none, with
+    the columns id and those that were asked for. ``noted`` are the changes one by one: their number as id, their kind
+    as c0, and the row as c1, c2, … ``deletes`` tells whether any change is a deletion.
+    """
+
+    came: pa.Table
+    left: pa.Table | None
+    noted: pa.Table
+    deletes: bool
+
+
+class KeyedRows:
+    """The rows of a table, each found by the hash of its key. Used under the lock of the relation."""
+
+    def __init__(self, store: Store, rows: RowSet, keys: Sequence[SqlType], rows_max: int, dead_min: int) -> None:
+        """Create the table; it keeps the ``rows_max`` rows that changed last, or a quarter more.
+
+        ``dead_min`` is how many rows DuckDB may hold that are replaced already, whatever the number of those alive.
+        """
+        self.count = 0
+        self._store = store
+        self._rows = rows
+        self._rows_max = rows_max
+        self._dead_min = dead_min
+        self._dead = 0
+        self._waiting: pa.Table | None = (
+            None  # id, kh, k0, …, c0, …, base (row id of the row it stands for, or -1), gone
+        )
+        self._keys = [ident(f"k{i}") for i in range(len(keys))]
+        self._typed = _Types(store, [(f"k{i}", t) for i, t in enumerate(keys)] + _columns(rows))
+        named = [sql("{} {}", name, duck_type(type_)) for name, type_ in zip(self._keys, keys, strict=True)]
+        columns = join(", ", [sql("id BIGINT, kh UBIGINT"), *named, *_described(rows)])
+        store.execute(sql("CREATE TABLE {} ({})", rows.table, columns))
+        self._index()
+
+    def _index(self) -> None:
+        self._store.execute(sql("CREATE INDEX rows_by_key ON {} (kh)", self._rows.table))
+
+    # Looking up
+
+    def take(self, pending: pa.Table, wanted: Sequence[int]) -> Replaced:
+        """Replace the rows of a batch's keys: vnull, k0, …, c0, … and the number n of each change.
+
+        ``wanted`` are the columns that ``left`` is to have.
+        """
+        pending = self._typed.apply(pending)
+        self._store.register("pending", pending)
+        hashed = sql(f"SELECT {_HASH} AS kh FROM pending", join(", ", self._keys))
+        hashes = np.unique(self._store.numbers(hashed)["kh"])
+        repeats = len(hashes) < pending.num_rows
+        query = self._lookup(hashes, wanted, repeats=repeats)
+        met = self._store.arrow(query) if wanted else None
+        found = self._store.numbers(query) if met is None else {n: met.column(n).to_numpy() for n in _FOUND}
+        gone = pending.column("vnull").to_numpy()
+        had = found["oid"] >= 0
+        last = found["last"] == 1
+        rows = pending.select([f"c{i}" for i in range(len(self._rows.types))])
+        came = last & ~gone
+        left = last & had
+        self.count += int(np.count_nonzero(came)) - int(np.count_nonzero(left))
+        self._wait(pending, found, last, gone)
+        return Replaced(
+            _rows(found["id"], rows, came),
+            self._left(met, found["oid"], wanted, left),
+            self._note(pending, rows, found["existed"] == 1, gone),
+            bool(gone.any()),
+        )
+
+    def _left(self, met: pa.Table | None, ids: Places, wanted: Sequence[int], left: Mask) -> pa.Table | None:
+        if not left.any():
+            return None
+        if met is None:
+            return pa.table({"id": ids[left]})
+        names = [f"o{i}" for i in wanted]
+        return _rows(ids, met.select(names).rename_columns([f"c{i}" for i in wanted]), left)
+
+    def _note(self, pending: pa.Table, rows: pa.Table, existed: Mask, gone: Mask) -> pa.Table:
+        kinds = np.where(gone, 2, np.where(existed, 1, 0))
+        columns = [pending.column("n"), _KINDS.take(pa.array(kinds)), *rows.columns]
+        return pa.table(columns, names=["id", *(f"c{i}" for i in range(1 + rows.num_columns))])
+
+    def _lookup(self, hashes: Places, wanted: Sequence[int], *, repeats: bool) -> Sql:
+        """Write the query of what each change of the batch meets, in order: numbers, and the columns wanted.
+
+        ``id`` is that of the row, or the number of its first change if it is new; ``oid`` is the id of the row that was
+        there before, ``base`` its row id in the table or that of the one it stands for, ``place`` its place among
+        those that wait: all of them -1 if there is none. ``last`` tells the change of a key that counts, ``existed``
+        whether the row was there when the change came.
+        """
+        keys = join(", ", [sql("b.{}", key) for key in self._keys])
+        if repeats:
+            by_key = sql("PARTITION BY {} ORDER BY b.n", keys)
+            last = sql("lead(b.n) OVER ({}) IS NULL", by_key)
+            first = sql("min(b.n) OVER (PARTITION BY {})", keys)
+            existed = sql("coalesce(lag(NOT b.vnull) OVER ({}), r.id IS NOT NULL)", by_key)
+        else:
+            last, first, existed = sql("true"), sql("b.n"), sql("r.id IS NOT NULL")
+        return sql(
+            "WITH b AS (SELECT {}, n, vnull, {} AS kh FROM pending), r AS MATERIALIZED ({})"
+            " SELECT b.kh, coalesce(r.id, {}) AS id, coalesce(r.id, -1) AS oid, coalesce(r.base, -1) AS base,"
+            " coalesce(r.place, -1) AS place, ({})::TINYINT AS last, ({})::TINYINT AS existed{}"
+            " FROM b LEFT JOIN r ON r.kh = b.kh AND {} ORDER BY b.n",
+            join(", ", self._keys),
+            sql(_HASH, join(", ", self._keys)),
+            self._met(hashes, wanted),
+            first,
+            last,
+            existed,
+            join("", [sql(", r.{} AS {}", ident(f"c{i}"), ident(f"o{i}")) for i in wanted]),
+            join(" AND ", [sql("r.{0} IS NOT DISTINCT FROM b.{0}", key) for key in self._keys]),
+        )
+
+    def _met(self, hashes: Places, wanted: Sequence[int]) -> Sql:
+        """Write the query of the rows that have these hashes, those that wait instead of those they stand for.
+
+        A few hashes are looked up in the index, as literals; many are found by looking at all hashes.
+        """
+        columns = join(", ", [sql("id, kh"), *self._keys, *[ident(f"c{i}") for i in wanted]])
+        if len(hashes) <= INDEXED_MAX:
+            hits = sql("kh IN ({})", join(", ", [lit(h) for h in hashes.tolist()]))
+        else:
+            hits = sql("rowid IN (SELECT h.rowid FROM {} h SEMI JOIN b ON h.kh = b.kh)", self._rows.table)
+        stored = sql(
+            "SELECT {}, rowid AS base, NULL::BIGINT AS place FROM {} WHERE {}", columns, self._rows.table, hits
+        )
+        if not self._register_waiting(hashes):
+            return stored
+        return sql(
+            "SELECT * FROM ({}) WHERE base NOT IN (SELECT base FROM waiting WHERE base >= 0)"
+            " UNION ALL SELECT {}, nullif(base, -1), place FROM waiting WHERE NOT gone",
+            stored,
+            columns,
+        )
+
+    def _register_waiting(self, hashes: Places) -> bool:
+        """Make the rows that wait and have one of these hashes readable, with their places; False if there are none."""
+        if self._waiting is None:
+            return False
+        (places,) = np.nonzero(np.isin(self._waiting.column("kh").to_numpy(), hashes))
+        if len(places) == 0:
+            return False
+        at = pa.array(places)
+        self._store.register("waiting", self._waiting.take(at).append_column("place", at))
+        return True
+
+    def _wait(self, pending: pa.Table, found: dict[str, Places], last: Mask, gone: Mask) -> None:
+        """Let the newest rows of a batch wait, in place of those that they replace."""
+        names = [name for name in pending.column_names if name not in ("n", "vnull")]
+        fresh = pending.select(names)
+        for name, values in (("gone", gone), ("base", found["base"]), ("kh", found["kh"]), ("id", found["id"])):
+            fresh = fresh.add_column(0, name, pa.array(values))
+        kept = last & ~(gone & (found["base"] < 0))
+        if not kept.all():
+            fresh = fresh.filter(pa.array(kept))
+        waiting = self._waiting
+        if waiting is None:
+            self._waiting = fresh
+            return
+        replaced = found["place"][last & (found["place"] >= 0)]
+        if len(replaced):
+            rest = np.ones(waiting.num_rows, bool)
+            rest[replaced] = False
+            waiting = waiting.filter(pa.array(rest))
+        self._waiting = pa.concat_tables([waiting, fresh])
+
+    # Writing
+
+    def settle(self) -> None:
+        """Write the rows that wait, so that the table is whole."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is None or waiting.num_rows == 0:
+            return
+        self._store.register("waiting", waiting)
+        table = self._rows.table
+        bases = sql("SELECT base FROM waiting WHERE base >= 0")
+        (dead,) = self._store.rows(sql("DELETE FROM {} WHERE rowid IN ({})", table, bases))[0]
+        columns = join(", ", [sql("id, kh"), *self._keys, *self._rows.columns()])
+        self._store.execute(sql("INSERT INTO {} SELECT {} FROM waiting WHERE NOT gone", table, columns))
+        self._store.unregister("waiting")
+        self._dead += dead
+
+    def tidy(self) -> bool:
+        """Write the rows that wait if they are many, and drop the oldest above what is kept; True if any were dropped.
+
+        What was replaced goes too: DuckDB keeps it until the table is written anew.
+        """
+        if self._waiting is not None and self._waiting.num_rows > WAITING_MAX:
+            self.settle()
+        surplus = self.count - self._rows_max
+        if surplus > self._rows_max // _SLACK:
+            self.settle()
+            _drop_oldest(self._store, self._rows.table, surplus)
+            self.count = self._rows_max
+        elif self._dead > max(self._dead_min, self.count):
+            self.settle()
+            _drop_oldest(self._store, self._rows.table, 0)
+        else:
+            return False
+        self._index()
+        self._dead = 0
+        return surplus > self._rows_max // _SLACK
