@@ -147,6 +147,10 @@ class LiveTable(FrameWidget):
             with self._wake:
                 self._wake.notify_all()
 
+    def _answered(self) -> None:
+        with self._wake:
+            self._wake.notify_all()
+
     def close(self) -> None:
         """End the table's thread and take the widget away."""
         with self._wake:
@@ -204,13 +208,16 @@ class LiveTable(FrameWidget):
         same = relation is self._pages.relation
         self._pages.follow(relation)
         self._pages.outer, self._pages.selected = outer, selected
+        began_s = time.monotonic()
         with self._frames_lock:
             frame = self._pages.full() if full or not self._pacer.answered else self._pages.advance()
             if same and not self._pages.shown.changes:
                 self._rows.renew(relation, self._pages.shown)
             else:
                 self._rows.clear()  # the ids are those of other rows
-            self._send_frame({**frame, **self._rows.news(full=frame["full"])}, time.monotonic())
+            frame = {**frame, **self._rows.news(full=frame["full"])}
+            # The time that a frame takes to make is part of the gap, but for a rest that other threads are owed.
+            self._send_frame(frame, max(began_s, time.monotonic() - self._pacer.gap_s / 2))
 
     def _choose(self, criteria: Criteria) -> None:
         if not self._ended:

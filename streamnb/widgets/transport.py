@@ -82,10 +82,14 @@ class FrameWidget(anywidget.AnyWidget):
         kind = message.get("type") if isinstance(message, dict) else None
         if kind == "ack" and isinstance(message.get("n"), int):
             self._pacer.acknowledged(message["n"])
+            self._answered()
         elif kind == "mount":
             self.resend()
         else:
             self._received(kind, message)
+
+    def _answered(self) -> None:
+        """Hear that the page has drawn a frame, so that another may be due; called on any thread."""
 
     def _received(self, kind: Any, message: Any) -> None:
         """Hear another message of the page; called on any thread, so note what is wanted and return."""

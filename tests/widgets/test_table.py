@@ -13,7 +13,7 @@ import pytest
 from streamnb.engine.relation import View
 from streamnb.results import Rows
 from streamnb.schema import BIGINT, STRING, Array
-from streamnb.widgets import output
+from streamnb.widgets import feed, output
 from streamnb.widgets.encoding import ChartOptions
 from streamnb.widgets.linking import EVERYTHING, Criteria, selection_of
 from streamnb.widgets.metric import MetricTiles
@@ -32,6 +32,7 @@ class Page:
         self._condition = threading.Condition()
         hear = self._hear
         monkeypatch.setattr(LiveTable, "send", lambda table, message, buffers=None: hear(table, message, buffers))
+        self.draws = True
         self.table = LiveTable(query, None, 1000.0)
         self._number = 0
         self.say(type="mount")
@@ -42,7 +43,7 @@ class Page:
         with self._condition:
             self.heard.append((message, buffers or []))
             self._condition.notify_all()
-        if message["type"] == "frame":
+        if message["type"] == "frame" and self.draws:
             table._heard(table, {"type": "ack", "n": message["n"]}, None)
 
     def say(self, **message: Any) -> None:
@@ -107,6 +108,23 @@ def test_only_rows_that_changed_travel_once_the_page_has_the_others(page: Page, 
     message, _ = page.wait(lambda m: m.get("seen") == 101)
     assert message["full"] is False
     assert message["rows"][1] == 4  # one number of four bytes
+
+
+def test_frame_that_is_held_back_goes_as_soon_as_the_page_has_drawn(
+    page: Page, query: FakeQuery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "_UNANSWERED_S", 10 * WAIT_S)
+    page.wait(lambda m: m.get("full") is True)
+    page.draws = False
+    others = query.feed.snapshot().rows[1:]
+    for total in (101, 102):
+        query.feed.put([("k000", total), *others], total)
+        page.wait(lambda m, total=total: m.get("seen") == total)  # type: ignore[misc]
+    query.feed.put([("k000", 103), *others], 103)
+    while page.table._waits:
+        pass
+    page.say(type="ack", n=page.heard[-1][0]["n"])
+    assert page.wait(lambda m: m.get("seen") == 103)[0]["full"] is False
 
 
 def test_filter_that_cannot_be_read_leaves_the_rows_on_show(page: Page) -> None:
