@@ -218,6 +218,27 @@ def test_changes_light_up_where_they_are(lab: Lab, notebook_page: NotebookPage) 
     assert notebook_page.console_errors == []
 
 
+def test_rows_that_change_all_the_time_are_filled_anew_and_not_lit(lab: Lab, notebook_page: NotebookPage) -> None:
+    page = open_table(lab, notebook_page, "view, q = big.show(1000)")
+    head(page, "AT").locator("button").click()
+    wait_for_column(page, 0, "(texts) => texts[0] === 'card 0000999'")
+    page.evaluate(
+        """() => {
+            const now = performance.now();
+            performance.now = () => now; // all changes come at once
+        }"""
+    )
+    for first in range(0, 100, 20):
+        notebook_page.kernel(f"q.put(np.arange({first}, {first + 20}))")
+        wait_for_column(page, 0, f"(texts) => texts[0] === 'card {first + 19:07d}'")
+        if first == 60:
+            page.evaluate("() => { window.__row = document.querySelector('.snb-tbody tr'); }")
+    assert page.locator(".snb-tbody .snb-new, .snb-flash-a, .snb-flash-b").count() == 0
+    assert page.evaluate("() => window.__row.isConnected")
+    assert texts(page, 0)[:3] == ["card 0000099", "card 0000098", "card 0000097"]
+    assert notebook_page.console_errors == []
+
+
 def test_rows_in_view_stay_while_others_come_before_them(lab: Lab, notebook_page: NotebookPage) -> None:
     page = open_table(lab, notebook_page, f"view, q = big.show({ROWS})")
     head(page, "CARD").locator("button").click()

@@ -1,6 +1,7 @@
 // Drawing the rows in view: each change of the document is one that can be seen.
 
-const FLASH_ROWS_MAX = 40; // more at once would be a flicker, not a hint
+const FLASH_ROWS_MAX = 40; // more alight at once would be a flicker, not a hint
+const FLASH_MS = 1200;
 const GONE_MS = 450;
 
 class Painter {
@@ -8,6 +9,7 @@ class Painter {
     this.grid = grid;
     this.drawn = new Map(); // id -> {row, values, style}
     this.measured = false;
+    this.changed = []; // of each of the last drawings: when it was, and how many rows had changed
   }
 
   // The columns are others now.
@@ -36,42 +38,52 @@ class Painter {
     const last = Math.min(total, Math.ceil(scroller.top + scroller.rows) + 2);
     const wanted = new Map();
     for (let row = first; row < last; row += 1) wanted.set(this.grid.idOf(row) ?? `row ${row}`, row);
-    let place = this.grid.body.firstElementChild;
-    for (const [id, { row }] of this.drawn) {
-      if (wanted.has(id)) continue;
-      if (place === row) place = row.nextElementSibling;
-      this.leave(id, row);
-    }
-    const flashing = this.grid.flash.size <= FLASH_ROWS_MAX;
+    const spare = this.release(wanted);
+    const flashing = this.isCalm();
     const block = this.grid.selection.block();
+    let place = this.grid.body.firstElementChild;
     let grown = false;
     for (const [id, index] of wanted) {
-      const drawn = this.drawRow(id, index, flashing && this.grid.flash.has(id), block);
+      const drawn = this.drawRow(id, index, flashing && this.grid.flash.has(id), block, spare);
       grown ||= drawn.grown;
       drawn.grown = false;
       if (drawn.row === place) place = place.nextElementSibling;
       else this.grid.body.insertBefore(drawn.row, place);
     }
+    for (const { row } of spare) row.remove();
     if (grown) this.grid.head.lay();
     this.grid.flash.clear();
     this.grid.gone.clear();
     this.showActive();
   }
 
-  drawRow(id, index, flash, block) {
+  // Let go of the rows that are not wanted any more: those that were deleted fade, the others are there to be filled
+  // with what comes, from the top.
+  release(wanted) {
+    const spare = [];
+    for (const [id, drawn] of this.drawn) {
+      if (wanted.has(id)) continue;
+      this.drawn.delete(id);
+      if (this.grid.gone.has(id) && this.grid.gone.size <= FLASH_ROWS_MAX) this.fade(drawn.row);
+      else spare.push(drawn);
+    }
+    return spare.sort((a, b) => a.index - b.index);
+  }
+
+  // Tell whether so few rows change that lighting them up says something.
+  isCalm() {
+    const now = performance.now();
+    this.changed = this.changed.filter(([then]) => now - then < FLASH_MS);
+    this.changed.push([now, this.grid.flash.size]);
+    return this.changed.reduce((sum, [, count]) => sum + count, 0) <= FLASH_ROWS_MAX;
+  }
+
+  drawRow(id, index, flash, block, spare) {
     const values = this.grid.values.get(id);
     let drawn = this.drawn.get(id);
     const isNew = !drawn;
     if (!drawn) {
-      const row = element("tr", "snb-line snb-row");
-      row.setAttribute("role", "row");
-      this.grid.columns.forEach((column, place) => {
-        const cell = element("td", `snb-${column.kind}`);
-        cell.setAttribute("role", "gridcell");
-        cell.setAttribute("aria-colindex", String(place + 1));
-        row.append(cell);
-      });
-      drawn = { row, values: null, style: this.grid.style, texts: [] };
+      drawn = values && !flash && spare.length ? this.reuse(spare.shift()) : this.build();
       this.drawn.set(id, drawn);
     }
     const { row } = drawn;
@@ -86,11 +98,35 @@ class Painter {
     row.classList.toggle("snb-wait", !values);
     if (values && (drawn.values !== values || drawn.style !== this.grid.style)) this.fill(drawn, values, flash, isNew);
     if (values && flash && isNew) row.classList.add("snb-new");
+    drawn.lit ||= flash;
     this.select(drawn, index, block);
     const chosen = this.grid.choice.ids.has(id);
     if (drawn.chosen !== chosen) {
       drawn.chosen = chosen;
       row.setAttribute("aria-selected", String(chosen));
+    }
+    return drawn;
+  }
+
+  build() {
+    const row = element("tr", "snb-line snb-row");
+    row.setAttribute("role", "row");
+    this.grid.columns.forEach((column, place) => {
+      const cell = element("td", `snb-${column.kind}`);
+      cell.setAttribute("role", "gridcell");
+      cell.setAttribute("aria-colindex", String(place + 1));
+      cell.append("");
+      row.append(cell);
+    });
+    return { row, values: null, style: this.grid.style, texts: [], lit: false };
+  }
+
+  // Take a row that shows other values: of its cells only those are written whose text is another.
+  reuse(drawn) {
+    if (drawn.lit) {
+      drawn.row.classList.remove("snb-new");
+      for (const cell of drawn.row.cells) cell.classList.remove("snb-flash-a", "snb-flash-b");
+      drawn.lit = false;
     }
     return drawn;
   }
@@ -101,10 +137,11 @@ class Painter {
       const value = values[place];
       if (drawn.values && drawn.style === this.grid.style && drawn.values[place] === value) return;
       const text = cellText(value, column, this.grid.settings);
-      if (drawn.texts[place] === text) return;
+      const before = drawn.values?.[place];
+      if (drawn.texts[place] === text && (before === null) === (value === null)) return;
       drawn.texts[place] = text;
       const cell = row.cells[place];
-      cell.textContent = text;
+      cell.firstChild.data = text;
       cell.classList.toggle("snb-null", value === null);
       if (column.kind === "change") cell.dataset.change = text;
       const title = cellTitle(value, column, text);
@@ -133,13 +170,8 @@ class Painter {
     });
   }
 
-  // A row that was deleted fades where it stood; one that is out of view just goes.
-  leave(id, row) {
-    this.drawn.delete(id);
-    if (!this.grid.gone.has(id) || this.grid.gone.size > FLASH_ROWS_MAX) {
-      row.remove();
-      return;
-    }
+  // A row that was deleted fades where it stood.
+  fade(row) {
     row.classList.add("snb-gone");
     row.setAttribute("aria-hidden", "true");
     delete row.dataset.row;
