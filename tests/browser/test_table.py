@@ -175,6 +175,18 @@ def test_keys_move_the_active_cell_and_the_selection_is_copied(lab: Lab, noteboo
     assert notebook_page.console_errors == []
 
 
+def test_keys_go_on_when_the_still_picture_is_renewed(lab: Lab, notebook_page: NotebookPage) -> None:
+    page = open_table(lab, notebook_page, "view, q = big.show(10)")
+    page.locator(BOX).press("ArrowDown")
+    page.evaluate("() => { document.querySelector('.snb').dataset.first = 'yes'; }")
+    notebook_page.kernel("q.put(np.array([4])); view._renewal.due_s = 0.0")
+    page.wait_for_function("() => document.querySelector('.snb')?.dataset.first === undefined")
+    expect(page.locator(BOX)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("tr:has(> .snb-active)")).to_have_attribute("aria-rowindex", "3")
+    assert notebook_page.console_errors == []
+
+
 def test_csv_holds_all_rows_of_the_view(lab: Lab, notebook_page: NotebookPage) -> None:
     page = open_table(lab, notebook_page, f"view, q = big.show({ROWS})")
     head(page, "CARD").locator("button").click()

@@ -57,6 +57,7 @@ class Grid extends Heard {
     this.caption.append(this.count, this.place);
     this.status = element("div", "snb-status"); // read out, not shown
     this.status.setAttribute("role", "status");
+    for (const part of [this.tools.node, box]) this.watchFocus(part);
     this.enter(root);
     this.head.build();
     this.tools.mark();
@@ -69,6 +70,18 @@ class Grid extends Heard {
     root.append(this.tools.node, this.problem, this.scroller.box, this.empty, this.caption, this.status);
   }
 
+  // What is taken away loses the focus too: a part that is still there a moment later was left by its reader.
+  watchFocus(part) {
+    part.addEventListener("focusin", (event) => (this.focused = event.target));
+    part.addEventListener("focusout", ({ target }) => {
+      const { root } = this;
+      setTimeout(() => {
+        const stayed = this.root === root && target.isConnected && document.hasFocus();
+        if (stayed && this.focused === target && document.activeElement !== target) this.focused = null;
+      });
+    });
+  }
+
   moveTo(root) {
     this.enter(root);
     const restore = () => {
@@ -76,6 +89,7 @@ class Grid extends Heard {
       if (!root.isConnected) requestAnimationFrame(restore);
       else {
         this.scroller.place();
+        if (document.activeElement === document.body) this.focused?.focus({ preventScroll: true });
         this.schedule();
       }
     };
