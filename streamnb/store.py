@@ -44,6 +44,8 @@ _SETTINGS = (
 )
 # The engine folds the write-ahead log into the file between two ticks; DuckDB would do it in the middle of a commit.
 _FILE_SETTINGS = ("SET GLOBAL checkpoint_threshold = '1TB'",)
+# A database in memory reads no file, and a notebook holds one for each live table: eight threads each are many.
+_MEMORY_SETTINGS = ("SET GLOBAL async_threads = 0",)
 _LOCK = "SET GLOBAL lock_configuration = true"
 
 # DuckDB names a database for its file, and then takes "log.topic" for either the schema log or the database log.
@@ -183,7 +185,7 @@ class Store:
         """
         limits = [] if memory_limit is None else [sql("SET GLOBAL memory_limit = {}", lit(memory_limit))]
         limits += [] if threads is None else [sql("SET GLOBAL threads = {}", lit(threads))]
-        shared = _Shared(path, (*limits, *(() if path is None else _FILE_SETTINGS), *_SETTINGS))
+        shared = _Shared(path, (*limits, *(_MEMORY_SETTINGS if path is None else _FILE_SETTINGS), *_SETTINGS))
         failpoint("store.open")
         connection = _open(shared)
         failpoint("store.recovered")

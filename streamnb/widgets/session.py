@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ class NotebookSession:
         self._workspace.on_progress = ProgressBar()
         lines = [
             f"connected to {mask_secrets(url)} · streamnb {streamnb.__version__} · "
-            f"auto.offset.reset = {self.offset_reset} in notebooks"
+            f"auto.offset.reset = {self.offset_reset}"
         ]
         queries = self._workspace.pipeline.catalog.queries
         if queries:
@@ -142,10 +143,20 @@ class NotebookSession:
         """Note which cell runs now, and end what its earlier run started: its views are gone from the page."""
         self._owner = owner
         self._shown.clear()
-        for job in [job for job in self._jobs.values() if job.owner == owner]:
+        if self._end_of(owner):
+            # A query, its rows and its view refer to each other. Python counts objects, not the database among them,
+            # and would let many earlier runs gather before it looks for such circles by itself.
+            gc.collect()
+
+    def _end_of(self, owner: str) -> bool:
+        """End the live queries and views that a cell has started; tell whether there are any."""
+        jobs = [job for job in self._jobs.values() if job.owner == owner]
+        views = [entry for entry in self._views if entry[0] == owner]
+        for job in jobs:
             del self._jobs[job.name]
             job.end(close=True)
-        self._close_views([entry for entry in self._views if entry[0] == owner])
+        self._close_views(views)
+        return bool(jobs or views)
 
     def _close_views(self, entries: Sequence[tuple[str, Showable]]) -> None:
         for entry in list(entries):
@@ -243,10 +254,12 @@ class NotebookSession:
             if options.show:
                 view = _draw(live, options, options.name or title_of(live.statement))
                 view.show()
-        except StreamnbError:
+            self._jobs[name] = Job(name, live, self._owner, view, watch(live))
+        except BaseException:  # an interrupt too must not leave a query that no later run of the cell knows of
             live.stop()
+            if view is not None:
+                view.close()
             raise
-        self._jobs[name] = Job(name, live, self._owner, view, watch(live))
         if options.wait:
             _wait(name, live, progress=view is None)
             if view is not None:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.browser.jupyter import Lab, NotebookPage
 from tests.browser.test_views import CELL_TEXTS, SETUP, screenshot, wait_for_change
+from tests.notebooks.kernels import CYCLES, GROWTH_MB, Usage
 
 pytestmark = pytest.mark.browser
 
@@ -46,8 +47,20 @@ def test_views_come_back_when_the_notebook_is_opened_again_on_a_running_kernel(
     notebook_page.run_all()
     assert_views_are_live(notebook_page)
     save(notebook_page)
-    notebook_page.page.evaluate("() => window.jupyterapp.shell.currentWidget.close()")
-    notebook_page.page.wait_for_function("() => !document.querySelector('.jp-Notebook')")
-    notebook_page.page.evaluate("(name) => window.jupyterapp.commands.execute('docmanager:open', {path: name})", name)
-    assert_views_are_live(notebook_page)
+    pid = int(notebook_page.kernel("import os; print(os.getpid())"))
+    before = None
+    for _ in range(CYCLES):
+        close_and_open_again(notebook_page, name)
+        assert_views_are_live(notebook_page)
+        notebook_page.kernel("import gc; gc.collect()")
+        before = before or Usage.of(pid)
+    assert before is not None
+    Usage.of(pid).assert_no_more_than(before, GROWTH_MB)
     assert notebook_page.console_errors == []
+
+
+def close_and_open_again(notebook: NotebookPage, name: str) -> None:
+    """Close the tab of a notebook whose kernel goes on, and open it again."""
+    notebook.page.evaluate("() => window.jupyterapp.shell.currentWidget.close()")
+    notebook.page.wait_for_function("() => !document.querySelector('.jp-Notebook')")
+    notebook.page.evaluate("(name) => window.jupyterapp.commands.execute('docmanager:open', {path: name})", name)

@@ -247,7 +247,7 @@ def test_settings_of_the_magics_are_taken(notebook: Notebook) -> None:
     assert "showing 1 of 2" in notebook.texts()[0].lower() or "web" not in notebook.texts()[0]
     notebook.run("%config KsqlMagics.offset_reset = 'latest'")
     notebook.run("%ksql memory://")
-    assert notebook.texts()[0].endswith("auto.offset.reset = latest in notebooks")
+    assert notebook.texts()[0].endswith("auto.offset.reset = latest")
 
 
 def test_settings_are_listed_once_after_a_reload(notebook: Notebook) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from tests.magics.notebook import SOURCE, Notebook
 
 def test_connecting_says_where_queries_start(notebook: Notebook) -> None:
     notebook.run("%ksql memory://")
-    assert notebook.texts()[0].endswith("auto.offset.reset = earliest in notebooks")
+    assert notebook.texts()[0].endswith("auto.offset.reset = earliest")
 
 
 def test_url_comes_from_the_environment(notebook: Notebook, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
@@ -258,3 +260,28 @@ def test_threads_take_turns_more_often_while_the_extension_is_loaded(notebook: N
         shell.run_line_magic("load_ext", "streamnb")
     finally:
         sys.setswitchinterval(before)
+
+
+def test_interrupt_while_a_view_is_put_up_leaves_no_query_behind(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(live: Live) -> None:
+        raise KeyboardInterrupt
+
+    notebook.run(SOURCE)
+    monkeypatch.setattr("streamnb.widgets.session.watch", interrupted)
+    assert not notebook.run("%%ksql\nSELECT * FROM RATINGS EMIT CHANGES;")
+    assert notebook.lives() == []
+
+
+def test_cell_that_runs_again_lets_go_of_the_rows_of_its_earlier_run(notebook: Notebook) -> None:
+    notebook.run(SOURCE)
+    relations: list[weakref.ref[Any]] = []
+    gc.disable()  # what is let go is not left to chance
+    try:
+        for _ in range(3):
+            notebook.run("%%ksql -o q\nSELECT * FROM RATINGS EMIT CHANGES;")
+            relations.append(weakref.ref(notebook.value("q").relation()))
+    finally:
+        gc.enable()
+    assert relations[0]() is None

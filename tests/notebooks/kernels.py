@@ -5,14 +5,45 @@ from __future__ import annotations
 import os
 import queue
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER_S = 60.0
+CYCLES = int(os.environ.get("STREAMNB_CYCLES", "5"))
+"""How often a test of a kernel's life does again what it tests."""
+GROWTH_MB = 60  # the records and the state of the minutes that the cycles take, and the allocators' slack
+FILES_MORE = 16  # journals of databases, and sockets of ended threads, which ipykernel lets go of later
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a process holds: threads, processes it has started, open files and sockets, and memory."""
+
+    threads: int
+    processes: int
+    files: int
+    memory_mb: int
+
+    @classmethod
+    def of(cls, pid: int) -> Usage:
+        """Look at a running process."""
+        process = psutil.Process(pid)
+        memory_mb = process.memory_info().rss >> 20
+        return cls(process.num_threads(), len(process.children(recursive=True)), process.num_fds(), memory_mb)
+
+    def assert_no_more_than(self, before: Usage, memory_mb: int) -> None:
+        """Compare with an earlier look, of which the memory alone may have grown, and print both for the reader."""
+        print(f"left after {CYCLES} cycles: {self}, before: {before}")
+        assert self.threads <= before.threads
+        assert self.processes <= before.processes
+        assert self.files <= before.files + FILES_MORE
+        assert self.memory_mb <= before.memory_mb + memory_mb
 
 
 class Kernel:
@@ -34,6 +65,11 @@ class Kernel:
         """The kernel's process, as ``subprocess`` has it."""
         provisioner: Any = self._manager.provisioner
         return provisioner.process
+
+    def usage(self) -> Usage:
+        """Tell what the kernel's process holds now, garbage apart."""
+        self.run("import gc; _ = gc.collect()")
+        return Usage.of(self.process.pid)
 
     def start(self, cell: str, cell_id: str = "") -> str:
         """Start a cell and return the id of the request."""
