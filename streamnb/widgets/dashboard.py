@@ -169,12 +169,17 @@ class Dashboard:
 
 
 def _as_html(picture: Mapping[str, str]) -> str:
-    """Return a picture's HTML; an SVG becomes an image that carries its data, in which no script runs."""
-    if "text/html" in picture or "image/svg+xml" not in picture:
-        return picture.get("text/html", html.escape(picture["text/plain"]))
+    """Return a picture's HTML; an SVG becomes an image that carries its data, in which no script runs.
+
+    GitHub shows no such image, so the rows are folded away below it.
+    """
+    table = picture.get("text/html", html.escape(picture["text/plain"]))
+    if "image/svg+xml" not in picture:
+        return table
     data = base64.b64encode(picture["image/svg+xml"].encode()).decode("ascii")
     title = html.escape(picture["text/plain"].partition("\n")[0])
-    return f'<img src="data:image/svg+xml;base64,{data}" style="width:100%" alt="{title}">'
+    image = f'<img src="data:image/svg+xml;base64,{data}" style="width:100%" alt="{title}">'
+    return f"{image}<details><summary>rows</summary>{table}</details>"
 
 
 def dashboard(

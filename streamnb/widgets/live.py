@@ -194,7 +194,17 @@ class LiveView:
             self._output.renew(self.picture())
 
     def picture(self) -> dict[str, Any]:
-        """Draw the rows as they are now without JavaScript: ``text/html`` and ``text/plain``."""
+        """Draw the rows as they are now without JavaScript: ``text/plain``, and ``text/html`` or ``image/svg+xml``.
+
+        Sites that show notebooks strip drawings from HTML and prefer HTML to an image: a chart leaves no HTML.
+        """
+        picture = self.full_picture()
+        if "image/svg+xml" in picture:
+            del picture["text/html"]
+        return picture
+
+    def full_picture(self) -> dict[str, Any]:
+        """Draw the rows as a table, ``text/html`` and ``text/plain``, and if it is a chart as ``image/svg+xml`` too."""
         if self._snapshot is None:
             return {"text/plain": f"live view of {self.name or 'a query'}"}
         shown = visible(self._layout, self._snapshot, STATIC_ROWS_MAX)
@@ -202,5 +212,4 @@ class LiveView:
         title = " · ".join(part for part in (self.name, self._state().lower(), changes) if part)
         still = of_shown(self._layout, shown, title)
         drawn = self._body.picture(self._snapshot, title)
-        # Sites that show notebooks strip drawings from HTML and prefer HTML to an image: a chart leaves no HTML.
-        return still if drawn is None else {"image/svg+xml": drawn, "text/plain": still["text/plain"]}
+        return still if drawn is None else {**still, "image/svg+xml": drawn}

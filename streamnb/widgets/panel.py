@@ -82,7 +82,7 @@ class Panel:
         """Begin to show what is live."""
 
     def picture(self) -> dict[str, Any]:
-        """Draw the panel's content without JavaScript: ``text/html`` and ``text/plain``."""
+        """Draw the panel's content without JavaScript: ``text/html`` and ``text/plain``, a chart as an image too."""
         return {"text/html": "", "text/plain": ""}
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class ViewPanel(Panel):
         self.view.follow()
 
     def picture(self) -> dict[str, Any]:
-        return self.view.picture()
+        return self.view.full_picture()
 
     def close(self) -> None:
         self.view.close()

@@ -1,8 +1,12 @@
-"""Results as a still picture: the HTML and the plain text that a saved notebook keeps."""
+"""Results as a still picture: the HTML and the plain text that a saved notebook keeps.
+
+Sites that show notebooks take styles away, so what matters is told by elements and attributes too.
+"""
 
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -17,8 +21,10 @@ STATIC_ROWS_MAX = 50
 RESULT_ROWS_MAX = 500
 _TEXT_CHARS_MAX = 40
 _RIGHT = frozenset({"number"})
-_HEAD_STYLE = "padding:3px 12px;white-space:nowrap;font-weight:600;"
-_CELL_STYLE = "padding:2px 12px;white-space:pre-wrap;unicode-bidi:isolate;overflow-wrap:break-word;"
+_INDENT = re.compile(r"^[ │├└─]+", re.MULTILINE)
+_HEAD_STYLE = "padding:3px 12px;white-space:normal;font-weight:600;"
+_CELL_STYLE = "padding:2px 12px;unicode-bidi:isolate;overflow-wrap:break-word;"
+_UNBROKEN_CHARS = 20  # shorter values stay on their line
 
 Grid = list[list[str | None]]
 
@@ -53,22 +59,28 @@ def bundle(
     }
 
 
-def _as_html(names: Sequence[str], kinds: Sequence[str], grid: Grid, title: str, caption: str) -> str:
-    def align(kind: str) -> str:
-        return f"text-align:{'right' if kind in _RIGHT else 'left'}"
+def _as_cell(text: str) -> str:
+    """Escape a text so that its lines and their indentation stay where a site has taken the styles away."""
+    kept = _INDENT.sub(lambda found: found[0].replace(" ", "\u00a0"), text)
+    return html.escape(kept).replace("\n", "<br>")
 
+
+def _as_html(names: Sequence[str], kinds: Sequence[str], grid: Grid, title: str, caption: str) -> str:
+    sides = ["right" if kind in _RIGHT else "left" for kind in kinds]
     parts = ['<div class="streamnb-result">']
     if title:
         parts.append(f'<div style="font-weight:600;padding:2px 0">{html.escape(title)}</div>')
     parts.append('<table style="margin:0;border-collapse:collapse"><thead><tr>')
-    for name, kind in zip(names, kinds, strict=True):
-        parts.append(f'<th style="{_HEAD_STYLE}{align(kind)}">{html.escape(name)}</th>')
+    for name, side in zip(names, sides, strict=True):
+        parts.append(f'<th align="{side}" style="{_HEAD_STYLE}text-align:{side}">{html.escape(name)}</th>')
     parts.append("</tr></thead><tbody>")
     for row in grid:
         parts.append("<tr>")
-        for text, kind in zip(row, kinds, strict=True):
-            shown = '<i style="opacity:.6">null</i>' if text is None else html.escape(text)
-            parts.append(f'<td style="{_CELL_STYLE}{align(kind)}">{shown}</td>')
+        for text, side in zip(row, sides, strict=True):
+            shown = '<i style="opacity:.75">null</i>' if text is None else _as_cell(text)
+            spaces = "pre-wrap" if len(text or "") > _UNBROKEN_CHARS else "pre"
+            style = f"{_CELL_STYLE}white-space:{spaces};text-align:{side}"
+            parts.append(f'<td align="{side}" style="{style}">{shown}</td>')
         parts.append("</tr>")
     parts.append(f'</tbody></table><div style="opacity:.7;font-size:11px">{html.escape(caption)}</div></div>')
     return "".join(parts)

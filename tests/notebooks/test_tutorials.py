@@ -16,13 +16,19 @@ NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 def run(name: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Run a notebook against a pipeline and return its code cells with their outputs."""
+    notebook = execute(name, url, folder, monkeypatch)
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def execute(name: str, url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a notebook against a pipeline and return it with the outputs of its cells."""
     monkeypatch.setenv("STREAMNB_URL", url)
     monkeypatch.setenv("IPYTHONDIR", str(folder / "ipython"))
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(folder / "runtime"))
     notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
     client = nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", store_widget_state=False)
     client.execute(cwd=str(folder))
-    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return notebook
 
 
 def pictures(cells: list[Any]) -> dict[str, str]:

@@ -204,6 +204,14 @@ def test_still_picture_of_a_chart_is_an_image(sender: StillSender, page: list[di
     assert 'alt="By device' in page[-1]["text/html"]
 
 
+def test_still_picture_of_a_chart_has_its_rows_for_sites_that_show_no_such_image(
+    sender: StillSender, page: list[dict[str, Any]]
+) -> None:
+    dashboard("", None, [views.chart(counts(), "bar", name="By device", sender=sender)]).show()
+    folded = page[-1]["text/html"].partition("<details>")[2]
+    assert folded.startswith("<summary>rows</summary>") and "<table" in folded
+
+
 def test_head_tells_how_far_a_query_is_that_catches_up() -> None:
     head = PanelHead("", "record")
     head.show("RUNNING", 2500, 0.0, None, Progress(2500, 10_000, 0.0))
