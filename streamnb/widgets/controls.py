@@ -21,7 +21,7 @@ _COLOURS = {
     "RETRYING": "var(--jp-warn-color1, #f57c00)",
     "ERROR": "var(--jp-error-color1, #d32f2f)",
 }
-_RESTING = "var(--jp-ui-font-color3, #8c959f)"
+_RESTING = "var(--jp-ui-font-color2, #656d76)"
 ENDED = frozenset({"STOPPED", "FINISHED", "DONE", "TERMINATED", "ERROR", "COMPLETED"})
 
 

@@ -157,7 +157,7 @@ class Dashboard:
             if panel is None:
                 continue
             picture = panel.picture()
-            place = f"grid-area:{top}/{left}/{bottom}/{right};min-width:0;max-height:420px;overflow:auto"
+            place = f"grid-area:{top}/{left}/{bottom}/{right};min-width:0"
             cells.append(f'<div style="{place}">{_as_html(picture)}</div>')
             texts.append(picture["text/plain"])
         columns = f"display:grid;grid-template-columns:repeat({self._grid.columns},minmax(0,1fr));gap:16px"
@@ -173,13 +173,14 @@ def _as_html(picture: Mapping[str, str]) -> str:
 
     GitHub shows no such image, so the rows are folded away below it.
     """
-    table = picture.get("text/html", html.escape(picture["text/plain"]))
+    rows = picture.get("text/html", html.escape(picture["text/plain"]))
+    table = f'<div style="max-height:420px;overflow:auto">{rows}</div>'
     if "image/svg+xml" not in picture:
         return table
     data = base64.b64encode(picture["image/svg+xml"].encode()).decode("ascii")
     title = html.escape(picture["text/plain"].partition("\n")[0])
     image = f'<img src="data:image/svg+xml;base64,{data}" style="width:100%" alt="{title}">'
-    return f"{image}<details><summary>rows</summary>{table}</details>"
+    return f"{image}<details><summary>the rows as a table</summary>{table}</details>"
 
 
 def dashboard(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.browser.jupyter import ERRORS, ROOT, Lab, NotebookPage
+from tests.browser.jupyter import ERRORS, Lab, NotebookPage
+from tests.browser.looks import FOLDER, LOOKS, choose_look
 
 pytestmark = pytest.mark.browser
 
@@ -15,23 +14,14 @@ SETUP = """%load_ext streamnb
 SOURCE = """%%ksql
 CREATE STREAM RATINGS (ID INT KEY, CHANNEL VARCHAR, STARS INT, RATER STRUCT<NAME STRING, CITY STRING>)
   WITH (KAFKA_TOPIC='ratings', PARTITIONS=1, VALUE_FORMAT='JSON');"""
-THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 
 
 def picture(notebook: NotebookPage, name: str) -> None:
-    """Save pictures of the whole page, in both themes and two widths, into the git-ignored artefacts."""
-    folder = ROOT / "artifacts" / "magics"
-    folder.mkdir(parents=True, exist_ok=True)
-    page = notebook.page
-    for theme, title in THEMES.items():
-        page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", title)
-        page.wait_for_function(
-            "(light) => document.body.dataset.jpThemeLight === light", arg=str(theme == "light").lower()
-        )
-        for width in (1280, 800):
-            page.set_viewport_size({"width": width, "height": 900})
-            page.screenshot(path=Path(folder) / f"{name}-{theme}-{width}.png")
-    page.set_viewport_size({"width": 1280, "height": 900})
+    """Save pictures of the whole page in every look."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for theme, width in LOOKS:
+        choose_look(notebook, theme, width, 900)
+        notebook.page.screenshot(path=FOLDER / f"{name}-{theme}-{width}.png")
 
 
 def type_at_the_end(notebook: NotebookPage, text: str) -> None:
@@ -52,7 +42,7 @@ def test_completion_offers_the_columns_behind_an_alias(lab: Lab, notebook_page: 
     assert offered == ["ID", "CHANNEL", "STARS", "RATER"]
     kinds = notebook_page.page.locator(".jp-Completer .jp-Completer-typeExtended").all_text_contents()
     assert [kind.lower() for kind in kinds] == ["integer", "string", "integer", "struct"]
-    notebook_page.page.screenshot(path=str(_place("completion.png")))
+    photograph_popup(notebook_page, "completion", "Tab", ".jp-Completer .jp-Completer-item")
     notebook_page.page.keyboard.type("RA")
     notebook_page.page.keyboard.press("Enter")
     type_at_the_end(notebook_page, "->")
@@ -72,7 +62,7 @@ def test_shift_tab_shows_the_documentation_of_a_function(lab: Lab, notebook_page
     text = tooltip.text_content() or ""
     assert "scalar function LPAD" in text
     assert "LPAD(STRING" in text
-    notebook_page.page.screenshot(path=str(_place("tooltip.png")))
+    photograph_popup(notebook_page, "tooltip", "Shift+Tab", ".jp-Tooltip")
     assert notebook_page.console_errors == []
 
 
@@ -136,7 +126,13 @@ def test_pull_query_over_long_history_shows_its_progress_and_then_what_it_read(
     assert notebook_page.page.locator(".jp-OutputArea [role=progressbar]").count() == 0
 
 
-def _place(name: str) -> Path:
-    folder = ROOT / "artifacts" / "magics"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder / name
+def photograph_popup(notebook: NotebookPage, name: str, key: str, selector: str) -> None:
+    """Save pictures of the page with what a key brings up, in every look; it is up afterwards too."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for theme, width in LOOKS:
+        notebook.page.keyboard.press("Escape")
+        choose_look(notebook, theme, width, 900)
+        type_at_the_end(notebook, "")
+        notebook.page.keyboard.press(key)
+        notebook.page.locator(selector).first.wait_for()
+        notebook.page.screenshot(path=FOLDER / f"{name}-{theme}-{width}.png")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.jupyter import ROOT, Lab, NotebookPage, Voila, browser_page
+from tests.browser.looks import FOLDER, flaws
 
 pytestmark = pytest.mark.browser
 
@@ -41,22 +41,22 @@ def wait_for_change(served: NotebookPage, expression: str) -> None:
 
 
 def screenshot(served: NotebookPage, name: str) -> None:
-    """Save a picture of the dashboard where STREAMNB_SCREENSHOTS points."""
-    folder = os.environ.get("STREAMNB_SCREENSHOTS")
-    if folder:
-        (ROOT / folder).mkdir(parents=True, exist_ok=True)
-        box = served.page.locator(".snb-dash").bounding_box()
-        assert box is not None
-        clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
-        served.page.screenshot(path=ROOT / folder / f"{name}.png", clip=clip, full_page=True)  # type: ignore[arg-type]
+    """Save a picture of the dashboard under the git-ignored artefacts."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    box = served.page.locator(".snb-dash").bounding_box()
+    assert box is not None
+    clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+    served.page.screenshot(path=FOLDER / f"{name}.png", clip=clip, full_page=True)  # type: ignore[arg-type]
 
 
-def test_voila_serves_the_dashboard_live_and_asks_nobody_else(served: NotebookPage, voila: Voila) -> None:
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_voila_serves_the_dashboard_live_and_asks_nobody_else(served: NotebookPage, voila: Voila, theme: str) -> None:
     served.page.set_viewport_size({"width": 1280, "height": 1040})
-    open_dashboard(served, voila)
+    open_dashboard(served, voila, theme)
     wait_for_change(served, TABLE)
     wait_for_change(served, VALUES)
-    screenshot(served, "voila-light-1280")
+    screenshot(served, f"voila-{theme}-1280")
+    assert flaws(served, ".snb-dash") == []
     titles = served.page.locator(".snb-card-title").all_text_contents()
     assert titles == [
         "Activity per Device",
@@ -106,6 +106,7 @@ def test_cards_stand_below_each_other_where_there_is_little_room(
     served.page.set_viewport_size({"width": 800, "height": 1600})
     open_dashboard(served, voila, theme)
     screenshot(served, f"voila-{theme}-800")
+    assert flaws(served, ".snb-dash") == []
     assert len(set(served.page.evaluate(CARDS))) == 1
     width = served.page.evaluate("() => document.documentElement.scrollWidth")
     assert width <= 800

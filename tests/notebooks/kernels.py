@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ANSWER_S = 60.0
 CYCLES = int(os.environ.get("STREAMNB_CYCLES", "5"))
 """How often a test of a kernel's life does again what it tests."""
+THREADS = "import threading; print(sorted(t.name for t in threading.enumerate() if t.name.startswith('streamnb')))"
 GROWTH_MB = 60  # the records and the state of the minutes that the cycles take, and the allocators' slack
 FILES_MORE = 16  # journals of databases, and sockets of ended threads, which ipykernel lets go of later
 

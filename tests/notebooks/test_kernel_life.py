@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.notebooks.kernels import CYCLES, GROWTH_MB, Kernel, Usage
+from tests.notebooks.kernels import CYCLES, GROWTH_MB, THREADS, Kernel, Usage
 
 pytestmark = pytest.mark.slow
 
@@ -27,7 +27,6 @@ LIVE = """%%ksql -o q
 SELECT * FROM PER_CHANNEL EMIT CHANGES;
 """
 WAIT_FOR_ROWS = "assert q.feed.wait(0, 60)"
-THREADS = "import threading; print(sorted(t.name for t in threading.enumerate() if t.name.startswith('streamnb')))"
 
 
 @pytest.fixture

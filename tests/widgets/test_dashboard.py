@@ -209,7 +209,7 @@ def test_still_picture_of_a_chart_has_its_rows_for_sites_that_show_no_such_image
 ) -> None:
     dashboard("", None, [views.chart(counts(), "bar", name="By device", sender=sender)]).show()
     folded = page[-1]["text/html"].partition("<details>")[2]
-    assert folded.startswith("<summary>rows</summary>") and "<table" in folded
+    assert folded.startswith("<summary>the rows as a table</summary>") and "<table" in folded
 
 
 def test_head_tells_how_far_a_query_is_that_catches_up() -> None:
