@@ -4,7 +4,8 @@ Theory of operation: writing a few rows costs DuckDB nearly as much as writing a
 a batch many times a second. So a batch is first only looked up: one statement finds the rows that it replaces. Both, as
 Arrow tables, are what the views need to move on. The new rows wait until there are many of them, or until somebody has
 to look at all rows; ``settle`` then writes them in one go. Until then a row that waits stands for the one of its key in
-the table, which is known by its row id.
+the table, which is known by its id: DuckDB moves rows once others were deleted, so that a row id holds for one
+statement only.
 """
 
 from __future__ import annotations
@@ -147,9 +148,7 @@ class KeyedRows:
         self._rows_max = rows_max
         self._dead_min = dead_min
         self._dead = 0
-        self._waiting: pa.Table | None = (
-            None  # id, kh, k0, …, c0, …, base (row id of the row it stands for, or -1), gone
-        )
+        self._waiting: pa.Table | None = None  # id, kh, k0, …, c0, …, base (id of the row it stands for, or -1), gone
         self._keys = [ident(f"k{i}") for i in range(len(keys))]
         self._typed = _Types(store, [(f"k{i}", t) for i, t in enumerate(keys)] + _columns(rows))
         named = [sql("{} {}", name, duck_type(type_)) for name, type_ in zip(self._keys, keys, strict=True)]
@@ -207,7 +206,7 @@ class KeyedRows:
         """Write the query of what each change of the batch meets, in order: numbers, and the columns wanted.
 
         ``id`` is that of the row, or the number of its first change if it is new; ``oid`` is the id of the row that was
-        there before, ``base`` its row id in the table or that of the one it stands for, ``place`` its place among
+        there before, ``base`` the id of it or of the one it stands for in the table, ``place`` its place among
         those that wait: all of them -1 if there is none. ``last`` tells the change of a key that counts, ``existed``
         whether the row was there when the change came.
         """
@@ -244,9 +243,7 @@ class KeyedRows:
             hits = sql("kh IN ({})", join(", ", [lit(h) for h in hashes.tolist()]))
         else:
             hits = sql("rowid IN (SELECT h.rowid FROM {} h SEMI JOIN b ON h.kh = b.kh)", self._rows.table)
-        stored = sql(
-            "SELECT {}, rowid AS base, NULL::BIGINT AS place FROM {} WHERE {}", columns, self._rows.table, hits
-        )
+        stored = sql("SELECT {}, id AS base, NULL::BIGINT AS place FROM {} WHERE {}", columns, self._rows.table, hits)
         if not self._register_waiting(hashes):
             return stored
         return sql(
@@ -297,7 +294,7 @@ class KeyedRows:
         self._store.register("waiting", waiting)
         table = self._rows.table
         bases = sql("SELECT base FROM waiting WHERE base >= 0")
-        (dead,) = self._store.rows(sql("DELETE FROM {} WHERE rowid IN ({})", table, bases))[0]
+        (dead,) = self._store.rows(sql("DELETE FROM {} WHERE id IN ({})", table, bases))[0]
         columns = join(", ", [sql("id, kh"), *self._keys, *self._rows.columns()])
         self._store.execute(sql("INSERT INTO {} SELECT {} FROM waiting WHERE NOT gone", table, columns))
         self._store.unregister("waiting")
