@@ -29,6 +29,7 @@ _PARTS = (
     *("grid", "view"),
 )
 _IDLE_S = 5.0
+_REST_S = 0.01
 _JOBS_MAX = 16
 _log = logging.getLogger(__name__)
 
@@ -217,7 +218,7 @@ class LiveTable(FrameWidget):
                 self._rows.clear()  # the ids are those of other rows
             frame = {**frame, **self._rows.news(full=frame["full"])}
             # The time that a frame takes to make is part of the gap, but for a rest that other threads are owed.
-            self._send_frame(frame, max(began_s, time.monotonic() - self._pacer.gap_s / 2))
+            self._send_frame(frame, max(began_s, time.monotonic() + _REST_S - self._pacer.gap_s))
 
     def _choose(self, criteria: Criteria) -> None:
         if not self._ended:
