@@ -28,7 +28,7 @@ INDEXED_MAX = 1000
 _SLACK = 4  # rows are dropped by the fourth part: it takes writing the rest anew
 _HASH = "hash({})"
 _FOUND = ("kh", "id", "oid", "base", "place", "last", "existed")
-_KINDS = pa.array(["insert", "update", "delete"])
+_KINDS = ("insert", "update", "delete")  # no Arrow array: the first one that is made imports pandas
 
 Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -199,7 +199,7 @@ class KeyedRows:
 
     def _note(self, pending: pa.Table, rows: pa.Table, existed: Mask, gone: Mask) -> pa.Table:
         kinds = np.where(gone, 2, np.where(existed, 1, 0))
-        columns = [pending.column("n"), _KINDS.take(pa.array(kinds)), *rows.columns]
+        columns = [pending.column("n"), pa.array(_KINDS).take(pa.array(kinds)), *rows.columns]
         return pa.table(columns, names=["id", *(f"c{i}" for i in range(1 + rows.num_columns))])
 
     def _lookup(self, hashes: Places, wanted: Sequence[int], *, repeats: bool) -> Sql:
