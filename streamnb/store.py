@@ -55,8 +55,9 @@ _AMBIGUOUS = frozenset(
 )
 
 
-_STATEMENTS_CHARS_MAX = 2_000_000
+_PARSED_CHARS_MAX = 2_000_000
 """How long the statements are together that a connection keeps parsed; that takes some 25 bytes a character."""
+_SEEN_MAX = 4096
 
 _KIND = re.compile(r"\A.*? Error: (?:Python exception occurred while executing the UDF: (?:KsqlFunctionError: )?)?")
 
@@ -150,6 +151,49 @@ def _open(shared: _Shared) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+class _ParsedStatements:
+    """What the texts of statements were parsed to: for small batches, parsing takes as long as planning.
+
+    Only texts that come again are kept: many have numbers in them that are never the same.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[int, None] = {}  # hashes of texts that came once
+        self._kept: dict[Sql, duckdb.Statement] = {}  # the one that was used last stands last
+        self._chars = 0
+
+    def look_up(self, connection: duckdb.DuckDBPyConnection, statement: Sql) -> duckdb.Statement | Sql:
+        """Return what to run for a text: the parsed statement, or the text as it is."""
+        parsed = self._kept.pop(statement, None) or self._parse_again(connection, statement)
+        if parsed is None:
+            return statement
+        self._kept[statement] = parsed
+        return parsed
+
+    def _parse_again(self, connection: duckdb.DuckDBPyConnection, statement: Sql) -> duckdb.Statement | None:
+        """Parse a text for keeping if it came before."""
+        known = hash(statement)
+        if known not in self._seen:
+            self._seen[known] = None
+            if len(self._seen) > _SEEN_MAX:
+                del self._seen[next(iter(self._seen))]
+            return None
+        parsed = connection.extract_statements(statement)
+        if len(parsed) != 1:
+            return None
+        self._chars += len(statement)
+        while self._chars > _PARSED_CHARS_MAX and self._kept:
+            oldest = next(iter(self._kept))
+            self._chars -= len(oldest)
+            del self._kept[oldest]
+        return parsed[0]
+
+    def clear(self) -> None:
+        self._seen.clear()
+        self._kept.clear()
+        self._chars = 0
+
+
 class _Closed:
     """Stands in for a connection that was closed."""
 
@@ -173,8 +217,7 @@ class Store:
         self.writes = writes
         self.memory: dict[str, Any] = {}
         self._at_commit: dict[str, Callable[[], None]] | None = None
-        self._statements: dict[Sql, duckdb.Statement] = {}  # the one that was used last stands last
-        self._statements_chars = 0
+        self._parsed = _ParsedStatements()
 
     @classmethod
     def open(cls, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> Store:
@@ -236,30 +279,14 @@ class Store:
     def rows(self, statement: Sql, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows as Python values."""
         with _checked(statement):
-            parsed = self._parsed(statement)
+            parsed = self._parsed.look_up(self._connection, statement)
             return self._connection.execute(parsed, list(parameters) if parameters else None).fetchall()
 
     def arrow(self, query: Sql, parameters: Sequence[Any] = ()) -> pa.Table:
         """Run one query and return its rows as an Arrow table."""
         with _checked(query):
-            parsed = self._parsed(query)
+            parsed = self._parsed.look_up(self._connection, query)
             return self._connection.sql(parsed, params=list(parameters) if parameters else None).to_arrow_table()
-
-    def _parsed(self, statement: Sql) -> duckdb.Statement | Sql:
-        """Look up what a statement's text was parsed to: for small batches, parsing takes as long as planning."""
-        parsed = self._statements.pop(statement, None)
-        if parsed is None:
-            found = self._connection.extract_statements(statement)
-            if len(found) != 1:
-                return statement
-            parsed = found[0]
-            self._statements_chars += len(statement)
-            while self._statements_chars > _STATEMENTS_CHARS_MAX and self._statements:
-                oldest = next(iter(self._statements))
-                self._statements_chars -= len(oldest)
-                del self._statements[oldest]
-        self._statements[statement] = parsed
-        return parsed
 
     def numbers(self, query: Sql, parameters: Sequence[Any] = ()) -> dict[str, Any]:
         """Run one query and return its columns, of numbers that are not null, as NumPy arrays by name.
@@ -360,7 +387,6 @@ class Store:
         Whoever still holds this store at the end of the process, such as a daemon thread, must not hold DuckDB's
         objects: the binding writes each one that is left to stderr.
         """
-        self._statements.clear()
-        self._statements_chars = 0
+        self._parsed.clear()
         connection, self._connection = self._connection, cast(duckdb.DuckDBPyConnection, _Closed())
         connection.close()

@@ -128,18 +128,29 @@ def test_what_is_left_for_the_commit_is_written_once_and_not_after_a_failure(sto
 
 
 def test_statement_that_was_run_before_sees_the_table_as_it_is_now(store: Store) -> None:
-    make, read = "CREATE OR REPLACE TEMP TABLE t AS SELECT ? AS v", sql("SELECT *, v::VARCHAR FROM t WHERE v IN (?, ?)")
-    for value, shown in ((1, "1"), (2.5, "2.5"), ("x", "x")):
-        store.execute(Sql(make), (value,))
+    make = sql("CREATE OR REPLACE TEMP TABLE t AS SELECT ? AS v")
+    read = sql("SELECT *, v::VARCHAR FROM t WHERE v IN (?, ?)")
+    for value, shown in [(1, "1"), (2.5, "2.5"), ("x", "x")] * 2:
+        store.execute(make, (value,))
         assert store.rows(read, (value, value)) == [(value, shown)]
         assert store.arrow(sql("SELECT * FROM t")).column(0).to_pylist() == [value]
 
 
-def test_statements_that_are_kept_parsed_have_a_bound(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamnb.store._STATEMENTS_CHARS_MAX", 100)
+def test_statements_that_come_again_are_kept_parsed_up_to_a_bound(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamnb.store._PARSED_CHARS_MAX", 100)
+    monkeypatch.setattr("streamnb.store._SEEN_MAX", 20)
+    kept = store._parsed._kept
     for number in range(50):
         assert store.rows(Sql(f"SELECT {number:05}")) == [(number,)]
-    assert sum(map(len, store._statements)) <= 100
+    assert not kept
+    for number in range(30, 50):
+        assert store.rows(Sql(f"SELECT {number:05}")) == [(number,)]
+    assert sum(map(len, kept)) <= 100
+    assert list(kept)[-1] == "SELECT 00049"
+    store.close()
+    assert not kept
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
