@@ -6,11 +6,13 @@ import datetime as dt
 import decimal
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from streamnb.duck import sql
 from streamnb.engine import rowtable
 from streamnb.engine import viewport as viewport_module
 from streamnb.engine.relation import Relation, View
@@ -139,3 +141,33 @@ def test_batch_of_other_types_gets_those_of_the_columns() -> None:
     assert page.rows.schema.field("c1").type == pa.int64()
     assert page.rows.column("c0").to_pylist() == ["b", "a"]
     relation.close()
+
+
+def test_rows_that_duckdb_has_moved_are_still_replaced() -> None:
+    """DuckDB moves the rows of a table together once many were replaced, also while some wait to be written."""
+    count, chance = 200_000, random.Random(0)
+    relation = Relation([("K", BIGINT), ("N", BIGINT)], [BIGINT], is_table=True)
+    view = View(sort=((1, True),))
+    relation.add(_numbered(range(count), 0))
+    before = _row_ids(relation)
+    for number in range(1, 251):
+        relation.add(_numbered(chance.sample(range(count - 1), 900), number))
+        relation.page(view, 0, 10)
+    relation._settle()
+    assert _row_ids(relation) != before  # else the test shows nothing
+    found = relation.read(view)
+    assert relation.count(view) == count
+    assert sorted(found.column("c0").to_pylist()) == list(range(count))
+    relation.close()
+
+
+def _numbered(keys: Sequence[int], number: int) -> pa.Table:
+    column = pa.array(keys)
+    numbers = pa.repeat(number, len(keys))
+    return pa.table({"vnull": pa.repeat(False, len(keys)), "k0": column, "c0": column, "c1": numbers})
+
+
+def _row_ids(relation: Relation) -> list[tuple[int]]:
+    """Find the place of a row that never changes."""
+    relation._settle()
+    return relation._store.rows(sql("SELECT rowid FROM rows WHERE c1 = 0 ORDER BY id DESC LIMIT 1"))
