@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["ANY_PARTITION", "murmur2", "partitions_of", "partitions_of_windowed"]
+from streamnb.errors import LogError
+
+__all__ = ["ANY_PARTITION", "murmur2", "partitions_of", "partitions_of_windowed", "places_of"]
 
 ANY_PARTITION = -1
 """What Kafka's clients are given where they are to choose the partition themselves."""
+
+Numbers = npt.NDArray[np.integer]
 
 _SEED = np.uint32(0x9747B28C)
 _M = np.uint32(0x5BD1E995)
@@ -90,3 +94,23 @@ def partitions_of_windowed(rows: pa.Table, count_of: Callable[[str], int]) -> pa
                 own = pc.binary_slice(keys, 0, -int(window_bytes[of_topic[0]]))
                 chosen[of_topic] = partitions_of(own, np.full(len(own), count))
     return pa.array(chosen)
+
+
+def places_of(rows: pa.Table, next_: Mapping[int, int]) -> tuple[Numbers, Numbers]:
+    """Choose the partition of each row (part, or where it is null by key) and its offset, in the order of (seq, sub).
+
+    ``next_`` maps all partitions to the next offset. Raises: LogError for a partition that is none of them.
+    """
+    chosen = rows["part"]
+    if chosen.null_count:
+        chosen = pc.coalesce(chosen, partitions_of(rows["key"], np.full(rows.num_rows, len(next_))))
+    parts = chosen.to_numpy()
+    unknown = sorted(set(np.unique(parts).tolist()) - set(next_))
+    if unknown:
+        raise LogError(f"partition {unknown[0]} is not in the topic: it has {len(next_)} partitions")
+    order = np.lexsort((rows["sub"].to_numpy(), rows["seq"].to_numpy(), parts))
+    counts = np.bincount(parts, minlength=len(next_))
+    firsts = np.array([next_[p] for p in range(len(next_))]) - (np.cumsum(counts) - counts)
+    offsets = np.empty(len(parts), np.int64)
+    offsets[order] = np.arange(len(parts)) + np.repeat(firsts, counts)
+    return parts, offsets

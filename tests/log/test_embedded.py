@@ -117,6 +117,19 @@ def test_append_to_many_partitions_goes_by_key_as_in_kafka(store: Store, log: Em
     }
 
 
+def test_partition_that_is_not_given_is_that_of_the_key(store: Store, log: EmbeddedLog) -> None:
+    log.create_topic("t", 4)
+    rows = [
+        (3, 2, 0, 2, b"foobar", b"v", None),
+        (None, 1, 0, 1, b"foobar", b"v", None),
+        (None, 3, 0, 3, None, b"v", None),
+    ]
+    put(store, log, "t", [*rows, (3, 0, 0, 0, None, b"v", None)], ident("p"))
+    foobar = (-790332482 & 0x7FFFFFFF) % 4
+    places = {(part, off, ts) for part, off, ts, _, _ in records(store, log, "t")}
+    assert places == {(3, 0, 0), (3, 1, 2), (0, 0, 3), (foobar, 0, 1)}
+
+
 def test_windows_of_a_key_go_to_the_partition_of_the_key(store: Store, log: EmbeddedLog) -> None:
     log.create_topic("t", 4)
     starts = [(n * 60_000).to_bytes(8, "big") for n in range(5)]
