@@ -179,6 +179,24 @@ class NotebookPage:
             }"""
         )
 
+    def choose_theme(self, theme: str) -> None:
+        """Give JupyterLab its light or dark theme, and wait for the splash to go: it lies over the page meanwhile."""
+        page = self.page
+        command = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
+        page.evaluate(command, f"JupyterLab {theme.title()}")
+        light = str(theme == "light").lower()
+        page.wait_for_function("(light) => document.body.dataset.jpThemeLight === light", arg=light)
+        page.wait_for_selector("#jupyterlab-splash", state="detached")
+
+    def save_and_reload(self) -> None:
+        """Save the notebook, once more if a live view renewed its output meanwhile, and load the page again."""
+        saved = """async () => {
+            await window.jupyterapp.commands.execute('docmanager:save');
+            return !window.jupyterapp.shell.currentWidget.context.model.dirty;
+        }"""
+        self.page.wait_for_function(saved, polling=250)
+        self.page.reload()
+
     def start_all(self) -> None:
         """Start to run all cells."""
         self.page.evaluate(

@@ -70,11 +70,8 @@ FLAWS = """(selector) => {
 
 def choose_look(notebook: NotebookPage, theme: str, width: int, height: int) -> None:
     """Give JupyterLab a theme and the window a size."""
-    page = notebook.page
-    title = f"JupyterLab {theme.title()}"
-    page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", title)
-    page.wait_for_function("(light) => document.body.dataset.jpThemeLight === light", arg=str(theme == "light").lower())
-    page.set_viewport_size({"width": width, "height": height})
+    notebook.choose_theme(theme)
+    notebook.page.set_viewport_size({"width": width, "height": height})
 
 
 def flaws(notebook: NotebookPage, selector: str) -> list[str]:

@@ -30,11 +30,11 @@ NOTIFICATIONS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_matching_row_raises_one_banner_and_one_notification(lab: Lab, notebook_page: NotebookPage, theme: str) -> None:
     page = notebook_page.page
     notebook_page.open(lab, lab.write("alerts.ipynb", ["%load_ext streamnb\n%ksql memory://", PIPELINE, ALERT]))
-    page.evaluate("(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    notebook_page.choose_theme(theme)
     page.evaluate(NOTIFICATIONS)
     notebook_page.run_all()
     page.wait_for_selector(".snb-alerts-head")
@@ -43,7 +43,7 @@ def test_matching_row_raises_one_banner_and_one_notification(lab: Lab, notebook_
     notebook_page.kernel(INSERT.format(2, "Ada", 4))
     notebook_page.kernel(INSERT.format(3, "<b>Bob</b>", 1))
     page.wait_for_function("() => document.querySelectorAll('.snb-alert').length === 2")
-    screenshot(notebook_page, f"alerts-{theme.split()[1].lower()}")
+    screenshot(notebook_page, f"alerts-{theme}")
     newest = page.locator(".snb-alert-facts").first.text_content()
     assert newest == "NAME<b>Bob</b>STARS1MESSAGEworst. flight."
     assert page.locator(".snb-alerts-count").text_content() == "2 alerts"

@@ -92,9 +92,7 @@ def test_charts_keep_their_shape_in_the_dark_and_on_a_narrow_page(lab: Lab, note
     show(lab, notebook_page, "narrow", "v, _ = scenes.scene('stacked')", "w, _ = scenes.scene('metric')", height=1100)
     wait_for_notes(notebook_page, 1)
     page = notebook_page.page
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
-    page.wait_for_function("() => document.body.dataset.jpThemeLight === 'false'")
-    page.wait_for_selector("#jupyterlab-splash", state="detached")  # it lies over the page, and the mouse would meet it
+    notebook_page.choose_theme("dark")
     page.set_viewport_size({"width": 800, "height": 1100})
     colour = "getComputedStyle(document.querySelector('.snb-chip .snb-dot')).backgroundColor"
     page.wait_for_function(f"() => {colour} === 'rgb(107, 163, 255)'")
@@ -103,7 +101,7 @@ def test_charts_keep_their_shape_in_the_dark_and_on_a_narrow_page(lab: Lab, note
     page.wait_for_selector(".snb-tip")
     screenshot(notebook_page, "narrow-dark")
     assert page.evaluate("() => document.querySelector('.snb-chart').scrollWidth <= innerWidth")
-    page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+    notebook_page.choose_theme("light")
     page.wait_for_function(f"() => {colour} === 'rgb(49, 107, 202)'")
     assert notebook_page.console_errors == []
 
@@ -290,8 +288,7 @@ def test_chart_comes_back_when_the_browser_is_reloaded(lab: Lab, notebook_page: 
     show(lab, notebook_page, "reload", "v, q = scenes.fast('line', 500)")
     wait_for_notes(notebook_page, 1)
     page = notebook_page.page
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.reload()
+    notebook_page.save_and_reload()
     page.wait_for_selector(".snb-plot .bk-Figure", timeout=60_000)
     wait_for_notes(notebook_page, 1)
     last = charts(notebook_page)[0]["sources"]["series 0"]["x"][-1]

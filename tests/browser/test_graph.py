@@ -29,7 +29,7 @@ FIND = "session = get_ipython().magics_manager.registry['KsqlMagics'].session\n"
 TEXTS = "() => [...document.querySelectorAll('.snb-graph text')].map((text) => text.textContent).join('|')"
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_graph_shows_rates_and_leaves_a_picture(lab: Lab, notebook_page: NotebookPage, theme: str) -> None:
     cells = [
         "%load_ext streamnb\n%ksql memory://",
@@ -38,9 +38,7 @@ def test_graph_shows_rates_and_leaves_a_picture(lab: Lab, notebook_page: Noteboo
     ]
     name = lab.write("graph.ipynb", [*cells, "%ksql graph", "%ksql EXPLAIN CSAS_RATINGS_WITH_CUSTOMERS_1;"])
     notebook_page.open(lab, name)
-    notebook_page.page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
-    )
+    notebook_page.choose_theme(theme)
     notebook_page.run_all()
     notebook_page.page.wait_for_function(f"() => /in [1-9][0-9,.]*\\/s/.test(({TEXTS})())")
     drawn = notebook_page.page.evaluate(TEXTS)
@@ -49,7 +47,7 @@ def test_graph_shows_rates_and_leaves_a_picture(lab: Lab, notebook_page: Noteboo
     assert notebook_page.page.locator(".snb-graph circle.RUNNING").count() == 5
     notebook_page.kernel(FIND + BREAK)
     notebook_page.page.wait_for_selector(".snb-graph circle.ERROR", state="attached")
-    screenshot(notebook_page, f"graph-{theme.split()[1].lower()}")
+    screenshot(notebook_page, f"graph-{theme}")
     notebook_page.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.save()")
     saved = nbformat.read(lab.notebooks / name, as_version=4)
     pictures = [

@@ -19,16 +19,11 @@ LINE = "counts = %ksql SELECT * FROM RATINGS;\ntext = 'SELECT 1'"
 TEXTS = """(kind) => [...document.querySelectorAll(`.snb-ksql-${kind}`)].map((mark) => mark.textContent).join('')"""
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_cells_and_lines_are_coloured_as_statements(lab: Lab, notebook_page: NotebookPage, theme: str) -> None:
     notebook_page.open(lab, lab.write("colours.ipynb", [CELL, LINE]))
-    notebook_page.page.evaluate(
-        "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme
-    )
+    notebook_page.choose_theme(theme)
     notebook_page.page.wait_for_selector(".snb-ksql-keyword")
-    notebook_page.page.wait_for_function(
-        "(light) => document.body.dataset.jpThemeLight === light", arg=str(theme.endswith("Light")).lower()
-    )
     kinds = ("magic", "option", "comment", "string", "function", "type", "number", "bound")
     assert {kind: notebook_page.page.evaluate(TEXTS, kind) for kind in kinds} == {
         "magic": "%%ksql%ksql",
@@ -46,8 +41,7 @@ def test_cells_and_lines_are_coloured_as_statements(lab: Lab, notebook_page: Not
             (kind) => getComputedStyle(document.querySelector(`.snb-ksql-${kind}`)).color)"""
     )
     assert len(set(colours)) == len(colours)
-    folder_name = "colours-dark" if theme.endswith("Dark") else "colours-light"
-    screenshot(notebook_page, folder_name, ".jp-InputArea-editor")
+    screenshot(notebook_page, f"colours-{theme}", ".jp-InputArea-editor")
     assert notebook_page.console_errors == []
 
 
