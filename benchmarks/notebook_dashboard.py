@@ -17,10 +17,10 @@ from tests.browser import jupyter
 RATE = 2000
 EVERY_S = 30.0
 _PIPELINE = f"""%%ksql
-CREATE SOURCE CONNECTOR MADE WITH ('connector.class' = 'datagen', 'quickstart' = 'ratings', 'kafka.topic' = 'ratings',
-  'max.interval' = '{2000 / RATE}');
 CREATE STREAM RATINGS (RATING_ID BIGINT, USER_ID INT, STARS INT, CHANNEL VARCHAR, MESSAGE VARCHAR)
   WITH (KAFKA_TOPIC='ratings', PARTITIONS=1, VALUE_FORMAT='JSON', RETENTION_MS=60000);
+CREATE SOURCE CONNECTOR MADE WITH ('connector.class' = 'datagen', 'quickstart' = 'ratings', 'kafka.topic' = 'ratings',
+  'max.interval' = '{2000 / RATE}');
 """
 _QUERIES = (
     "%%ksql -o all_of --no-display\nSELECT RATING_ID, USER_ID, STARS, CHANNEL, MESSAGE FROM RATINGS EMIT CHANGES;",

@@ -172,7 +172,7 @@ class Engine:
             self._idle()
 
     def _keep_house(self) -> None:
-        """Run what others hang in between ticks, and fold the write-ahead log when it has grown."""
+        """Run what others hang in between ticks, trim the topics, and fold the write-ahead log when it has grown."""
         try:
             for keep in self.housekeeping:
                 keep()
@@ -180,6 +180,7 @@ class Engine:
             if error.message != self._complaint:
                 self._complaint = error.message
                 _log.warning("housekeeping failed and is tried again: %s", error.message)
+        self._trim()
         self._fold(self.settings.wal_bytes_max)
 
     def _gather(self) -> bool:
@@ -189,7 +190,6 @@ class Engine:
 
     def _idle(self) -> None:
         """Wait for work: a command, a record, a connector's next record, a query's next try."""
-        self._trim()
         self._wait(self._patience_s())
 
     def _wait(self, timeout_s: float) -> bool:
@@ -207,7 +207,10 @@ class Engine:
         return min(max((soonest - self.clock.now_ms()) / 1000, 0.001), HEARTBEAT_S)
 
     def _trim(self) -> None:
-        """Once a minute, apply the retention and compaction of the embedded topics, and forget old ranges."""
+        """Once a minute, apply the retention and compaction of the embedded topics, and forget old ranges.
+
+        What a running query has not read yet stays: it would stop, were it gone.
+        """
         now_ms = self.clock.now_ms()
         if now_ms - self._trimmed_ms < TRIM_MS:
             return
@@ -215,9 +218,21 @@ class Engine:
         kept = [t for t in self.log.topics() if t.retention_ms is not None or "compact" in t.cleanup]
         for topic in kept:
             with self.store.transaction():
-                self.log.trim(topic.name, now_ms)
+                self.log.trim(topic.name, now_ms, self._unread(topic.name))
         with self.store.transaction():
             self.checkpoint.trim_ranges(self.epoch - RANGES_EPOCHS)
+
+    def _unread(self, topic: str) -> dict[int, int]:
+        """Find the first offset of each partition of a topic that a running query has not read."""
+        first: dict[int, int] = {}
+        for query in self.queries.values():
+            if not query.runnable or query.task.place is None:
+                continue
+            for i, reader in enumerate(query.task.readers):
+                if reader.topic == topic:
+                    for part, next_ in query.task.place.positions[i].items():
+                        first[part] = min(next_, first.get(part, next_))
+        return first
 
     def _fold(self, bytes_max: int) -> None:
         """Fold a longer write-ahead log into the file; when DuckDB refuses, a later tick does it."""

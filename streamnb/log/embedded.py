@@ -274,11 +274,12 @@ class EmbeddedLog:
         query = self.find(topic).slice_sql(positions, rows_max)
         return int(self._store.rows(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, query))[0][0])
 
-    def trim(self, topic: str, now_ms: int) -> int:
+    def trim(self, topic: str, now_ms: int, unread: Mapping[int, int] | None = None) -> int:
         """Apply a topic's retention and compaction as of a time and return how many records were deleted.
 
         Retention deletes the records before the first one that is young enough, so that a partition always keeps
-        a suffix. Compaction keeps the last record of each key, records without a key, and young tombstones.
+        a suffix, and none from the offset on that ``unread`` has for a partition. Compaction keeps the last record of
+        each key, records without a key, and young tombstones.
         """
         info = self.topic(topic)
         if info is None:
@@ -287,7 +288,7 @@ class EmbeddedLog:
         if "compact" in info.cleanup:
             deleted += self._compact(self.relation(topic), now_ms)
         if "delete" in info.cleanup and info.retention_ms is not None:
-            deleted += self._expire(topic, now_ms - info.retention_ms)
+            deleted += self._expire(topic, now_ms - info.retention_ms, unread or {})
         return deleted
 
     def _compact(self, relation: Sql, now_ms: int) -> int:
@@ -302,11 +303,12 @@ class EmbeddedLog:
         )
         return int(rows[0][0])
 
-    def _expire(self, topic: str, limit_ms: int) -> int:
+    def _expire(self, topic: str, limit_ms: int, unread: Mapping[int, int]) -> int:
         relation, ends = self.relation(topic), self.ends(topic)
         deleted = 0
-        for part, first_new in self.offsets_at(topic, limit_ms).items():
-            if first_new == ends[part][0]:
+        for part, first_young in self.offsets_at(topic, limit_ms).items():
+            first_new = min(first_young, unread.get(part, first_young))
+            if first_new <= ends[part][0]:
                 continue
             where = sql("part = {} AND off < {}", lit(part), lit(first_new))
             deleted += int(self._store.rows(sql("DELETE FROM {} WHERE {}", relation, where))[0][0])

@@ -119,6 +119,7 @@ def test_selection_follows_its_row_and_ends_with_it(lab: Lab, notebook_page: Not
 
 def test_selection_is_there_after_a_reload_and_can_be_seen_in_the_dark(lab: Lab, notebook_page: NotebookPage) -> None:
     page = open_board(lab, notebook_page)
+    notebook_page.choose_theme("light")
     cell(page, "ios").click()
     cell(page, "partner").click(modifiers=["Control"])
     wait_for_views(page, ["ios", "partner"])

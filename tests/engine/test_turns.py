@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from streamnb.clock import ManualClock
 from streamnb.duck import sql
-from tests.pipelines import put, records, run, workspace
+from tests.pipelines import START_MS, put, records, run, workspace
 
 
 def test_query_that_feeds_an_earlier_one_asks_for_another_tick() -> None:
@@ -17,6 +18,24 @@ def test_query_that_feeds_an_earlier_one_asks_for_another_tick() -> None:
         assert engine.tick()
         assert not engine.tick()
         assert [value["V"] for *_, value in records(nb, "B")] == [1]
+
+
+def test_retention_is_applied_between_any_two_ticks_to_what_was_read() -> None:
+    clock = ManualClock(START_MS)
+    with workspace(clock=clock, max_batch_records=1) as nb:
+        nb("CREATE STREAM S (V INT) WITH (KAFKA_TOPIC='s', VALUE_FORMAT='JSON', PARTITIONS=1, RETENTION_MS=1000);")
+        put(nb, "s", [(None, {"v": n}) for n in range(5)])
+        nb("CREATE STREAM O AS SELECT V FROM S;")
+        engine = nb.pipeline.engine
+        assert engine.tick() and engine.tick()  # there is always more to do
+        clock.advance(60_000)
+        engine._turn()
+        assert engine.log.ends("s") == {0: (2, 5)}
+        run(nb)
+        assert [value["V"] for *_, value in records(nb, "O")] == [0, 1, 2, 3, 4]
+        clock.advance(60_000)
+        engine._turn()
+        assert engine.log.ends("s") == {0: (5, 5)}
 
 
 def test_ranges_of_old_transactions_are_forgotten() -> None:

@@ -109,7 +109,7 @@ class Chart extends Heard {
   }
 
   async start() {
-    if (!this.entry.bokeh) this.model.send({ type: "library" });
+    if (!this.entry.bokeh) this.send({ type: "library" });
     const bokeh = await this.entry.ready;
     await this.attached();
     if (this.gone) return;
@@ -130,7 +130,7 @@ class Chart extends Heard {
     this.dress();
     this.empty.textContent = "waiting for the first row";
     if (this.last !== null) this.schedule();
-    this.model.send({ type: "mount" });
+    this.send({ type: "mount" });
   }
 
   watch() {
@@ -199,7 +199,7 @@ class Chart extends Heard {
       load(this.entry, buffers[0]);
     } else if (message.type === "frame") {
       if (!message.full && message.n !== this.last + 1) {
-        if (this.last !== null) this.model.send({ type: "mount" });
+        if (this.last !== null) this.send({ type: "mount" });
         return;
       }
       this.last = message.n;
@@ -220,7 +220,7 @@ class Chart extends Heard {
       this.stale = this.paused || !this.onScreen;
       if (!this.stale) this.draw();
       else if (this.paused) this.note.textContent = `paused; ${this.caption}`;
-      if (this.last !== this.told) this.model.send({ type: "ack", n: (this.told = this.last) });
+      if (this.last !== this.told) this.send({ type: "ack", n: (this.told = this.last) });
     });
   }
 
@@ -363,7 +363,7 @@ class Chart extends Heard {
 
   select(chosen) {
     this.chosen = chosen;
-    this.model.send({ type: "select", ...chosen });
+    this.send({ type: "select", ...chosen });
     this.redraw();
   }
 

@@ -84,7 +84,7 @@ class Tiles extends Heard {
   hear(frame) {
     if (frame.type !== "frame") return;
     if (!frame.full && frame.n !== this.last + 1) {
-      if (this.last !== null) this.model.send({ type: "mount" });
+      if (this.last !== null) this.send({ type: "mount" });
       return;
     }
     this.last = frame.n;
@@ -111,11 +111,11 @@ class Tiles extends Heard {
     });
     this.empty.hidden = this.order.length > 0;
     this.note.textContent = this.caption;
-    this.model.send({ type: "ack", n: this.last });
+    this.send({ type: "ack", n: this.last });
   }
 
   start() {
-    this.model.send({ type: "mount" });
+    this.send({ type: "mount" });
   }
 
   stop() {

@@ -2,7 +2,7 @@
 
 const REBUILD_MS = 2000; // how long a view without a place waits for a new one
 
-// What the kernel says. Each view of a model sees it through an object of its own, whose listeners end with the view.
+// What the kernel says and hears. Each view of a model sees it through an object of its own, whose listeners end with the view.
 class Heard {
   listen(model) {
     this.hears ??= (message, buffers) => this.hear(message, buffers);
@@ -12,6 +12,15 @@ class Heard {
       model.on("msg:custom", this.hears);
     }
     this.heard = model;
+  }
+
+  // A view outlives its notebook for a moment, and has nobody to send to then.
+  send(message) {
+    try {
+      this.model.send(message);
+    } catch (error) {
+      if (error.message !== "Cannot send") throw error;
+    }
   }
 }
 

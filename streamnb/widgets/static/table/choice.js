@@ -59,7 +59,7 @@ class Choice {
   choose(ids, wanted = { ids }) {
     if (!ids.length && !this.ids.size) return;
     this.show(ids, "");
-    this.grid.model.send({ type: "select", ...wanted });
+    this.grid.send({ type: "select", ...wanted });
     this.grid.say(ids.length ? `${plural(wanted.count ?? ids.length, "row")} selected` : "no row selected");
   }
 

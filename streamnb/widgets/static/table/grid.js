@@ -97,7 +97,7 @@ class Grid extends Heard {
   }
 
   start() {
-    this.model.send({ type: "mount" });
+    this.send({ type: "mount" });
   }
 
   stop() {
@@ -202,7 +202,7 @@ class Grid extends Heard {
     }
     this.request += 1;
     this.asked = `${this.request}:${first}`;
-    this.model.send({ type: "view", r: this.request, first, count, ...this.state });
+    this.send({ type: "view", r: this.request, first, count, ...this.state });
   }
 
   // What the kernel says
@@ -214,7 +214,7 @@ class Grid extends Heard {
 
   hearFrame(message, buffers) {
     if (!message.full && message.n !== this.last + 1) {
-      this.model.send({ type: "mount" });
+      this.send({ type: "mount" });
       return;
     }
     this.last = this.acknowledge = message.n;
@@ -300,7 +300,7 @@ class Grid extends Heard {
       this.pending = 0;
       this.painter.draw();
       if (this.acknowledge) {
-        this.model.send({ type: "ack", n: this.acknowledge });
+        this.send({ type: "ack", n: this.acknowledge });
         this.acknowledge = 0;
       }
     });

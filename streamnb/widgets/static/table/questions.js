@@ -20,7 +20,7 @@ class Questions {
         if (answer.problem) reject(new Error(answer.problem));
         else resolve({ answer, bytes });
       });
-      this.grid.model.send({ ...message, q });
+      this.grid.send({ ...message, q });
     });
   }
 
