@@ -6,6 +6,7 @@ from typing import Any
 
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.task import Place
+from streamnb.errors import StoreError
 from streamnb.failpoints import failpoint
 from streamnb.store import Store
 
@@ -80,7 +81,7 @@ class Checkpoint:
             rows = _place_rows(query_id, place, _parts(place))
             if rows:
                 values = join(", ", [sql("(?, ?, ?, ?, ?, ?)")] * len(rows))
-                self._store.execute(sql("INSERT INTO streamnb.places VALUES {}", values), sum(rows, ()))
+                self._store.execute(sql("INSERT INTO streamnb.places VALUES {}", values), _flat(rows))
         else:
             moved = self._store.memory.setdefault("places", [])
             moved += _place_rows(query_id, place, _parts_moved(place, before))
@@ -93,15 +94,17 @@ class Checkpoint:
         """Update the rows of places that moved in this transaction, of all queries."""
         rows: list[tuple[Any, ...]] = self._store.memory.pop("places")
         values = join(", ", [sql("(?, ?::INTEGER, ?::INTEGER, ?::BIGINT, ?::BIGINT, ?::BIGINT)")] * len(rows))
-        self._store.execute(
+        ((known,),) = self._store.rows(
             sql(
                 "UPDATE streamnb.places p SET next = n.next, m = n.m, seq = n.seq"
                 " FROM (VALUES {}) n(query, input, part, next, m, seq)"
                 " WHERE p.query = n.query AND p.input = n.input AND p.part = n.part",
                 values,
             ),
-            sum(rows, ()),
+            _flat(rows),
         )
+        if known != len(rows):
+            raise StoreError("the place of a query is not stored, and cannot be moved")
 
     def _save_ranges(self, query_id: str, place: Place, before: Place, epoch: int) -> None:
         ranges = [
@@ -131,6 +134,10 @@ class Checkpoint:
         self._store.execute(sql("DELETE FROM streamnb.connectors WHERE name = ?"), (name,))
         if emitted is not None:
             self._store.execute(sql("INSERT INTO streamnb.connectors VALUES (?, ?)"), (name, emitted))
+
+
+def _flat(rows: list[tuple[Any, ...]]) -> list[Any]:
+    return [value for row in rows for value in row]
 
 
 def _parts(place: Place) -> list[tuple[int, int]]:

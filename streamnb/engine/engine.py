@@ -276,8 +276,11 @@ class Engine:
         for connector in self.connectors.values():
             connector.settle(emitted.get(connector.name, 0))
         for query in self.queries.values():
-            query.task.place = self.checkpoint.place(query.info.id)
+            query.task.place = stored = self.checkpoint.place(query.info.id)
             query.task.prepare(self.store, earliest=True)
+            if stored is None and query.task.place is not None:
+                with self.store.transaction():
+                    self.checkpoint.save_place(query.info.id, query.task.place)
         self.epoch = self.checkpoint.last_epoch()
         for hook in self.recovered:
             hook()

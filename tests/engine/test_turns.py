@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from streamnb.clock import ManualClock
 from streamnb.duck import sql
 from tests.pipelines import START_MS, put, records, run, workspace
@@ -49,3 +51,31 @@ def test_ranges_of_old_transactions_are_forgotten() -> None:
         assert engine.store.rows(count) != [(0,)]
         engine.checkpoint.trim_ranges(engine.epoch + 1)
         assert engine.store.rows(count) == [(0,)]
+
+
+def test_query_whose_creation_was_lost_with_the_database_notes_how_far_it_is_from_then_on(tmp_path: Path) -> None:
+    with workspace(str(tmp_path / "p.db")) as nb:
+        put(nb, "s", [(None, {"v": n}) for n in range(3)])
+        nb("CREATE STREAM S (V INT) WITH (KAFKA_TOPIC='s', VALUE_FORMAT='JSON');")
+        nb("CREATE STREAM O WITH (PARTITIONS=1) AS SELECT V FROM S;")
+        engine = nb.pipeline.engine
+        (id_,) = engine.queries
+        engine.checkpoint.forget_query(id_)
+        engine.recover()
+        run(nb)
+        place = engine.checkpoint.place(id_)
+        assert place is not None
+        assert (place.positions, place.seq) == ({0: {0: 3}}, 3)
+
+
+def test_query_may_come_again_under_its_name_over_columns_of_other_types() -> None:
+    with workspace() as nb:
+        nb("CREATE STREAM O (V VARCHAR) WITH (KAFKA_TOPIC='o', VALUE_FORMAT='JSON', PARTITIONS=1);")
+        for number, (type_, value) in enumerate((("INT", 1), ("VARCHAR", "x"))):
+            put(nb, f"s{number}", [(None, {"v": value})])
+            nb(f"CREATE STREAM S{number} (V {type_}) WITH (KAFKA_TOPIC='s{number}', VALUE_FORMAT='JSON');")
+            nb(f"INSERT INTO O WITH (QUERY_ID='q') SELECT CAST(V AS VARCHAR) AS V FROM S{number};")
+            run(nb)
+            assert nb.pipeline.engine.queries["Q"].info.state == "RUNNING"
+            nb("TERMINATE Q;")
+        assert [value["V"] for *_, value in records(nb, "o")] == ["1", "x"]
