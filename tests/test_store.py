@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import subprocess
 import sys
@@ -116,7 +117,7 @@ def test_what_is_left_for_the_commit_is_written_once_and_not_after_a_failure(sto
     assert written == ["outside"]
     with store.transaction():
         for name in ("a", "b", "a"):
-            store.at_commit(name, lambda name=name: written.append(name))  # type: ignore[misc]
+            store.at_commit(name, functools.partial(written.append, name))
         assert written == ["outside"]
     assert written == ["outside", "a", "b"]
     with contextlib.suppress(RuntimeError), store.transaction():

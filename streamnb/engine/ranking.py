@@ -14,7 +14,7 @@ from streamnb.engine.rowfilter import Condition
 from streamnb.engine.roworder import RowOrder
 from streamnb.store import Store
 
-__all__ = ["Ranked", "Span", "needs_ids_only", "rank"]
+__all__ = ["Places", "Ranked", "Span", "needs_ids_only", "rank"]
 
 Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 

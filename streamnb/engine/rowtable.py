@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.engine.ranking import Places
 from streamnb.engine.roworder import RowSet
 from streamnb.schema import SqlType
 from streamnb.store import Store
@@ -30,7 +31,6 @@ _HASH = "hash({})"
 _FOUND = ("kh", "id", "oid", "base", "place", "last", "existed")
 _KINDS = ("insert", "update", "delete")  # no Arrow array: the first one that is made imports pandas
 
-Places = np.ndarray[tuple[int], np.dtype[np.int64]]
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 

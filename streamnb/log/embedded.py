@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 
 from streamnb.duck import Sql, ident, join, lit, sql
@@ -253,7 +252,7 @@ class EmbeddedLog:
         )
         own = sql("array_slice(key, 1, octet_length(key) - {})", lit(window_bytes)) if window_bytes else sql("key")
         rows = store.arrow(sql("SELECT part, {} AS key, seq, sub FROM log_append", own))
-        parts, offsets = places_of(rows, {p: next_ for p, (_, next_) in found.ends.items()})
+        parts, offsets, counts = places_of(rows, {p: next_ for p, (_, next_) in found.ends.items()})
         store.register("log_places", pa.table({"part": parts, "off": offsets}))
         try:
             store.execute(
@@ -266,7 +265,6 @@ class EmbeddedLog:
         finally:
             store.unregister("log_places")
         store.execute(sql("DROP TABLE log_append"))
-        counts = np.bincount(parts, minlength=len(found.ends))
         return dict(enumerate(counts.tolist()))
 
     def read_slice(self, topic: str, positions: Mapping[int, int], rows_max: int, target: Sql) -> int:

@@ -66,13 +66,12 @@ def _word(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64]) -> npt.NDArray
     return word
 
 
-def partitions_of(keys: pa.Array | pa.ChunkedArray, partitions: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Choose the partition of each key; records without a key go to partition 0, which keeps their order.
+def partitions_of(keys: pa.Array | pa.ChunkedArray, count: int) -> pa.Array:
+    """Choose one of ``count`` partitions for each key.
 
-    Shape: keys BINARY and numbers of partitions INTEGER in, INTEGER out, never null.
+    Records without a key go to partition 0, which keeps their order. Shape: keys BINARY in, INTEGER out, never null.
     """
-    positive = (murmur2(keys) & np.uint32(0x7FFFFFFF)).astype(np.int64)
-    chosen = pa.array(positive % np.asarray(partitions, dtype=np.int64), pa.int32())
+    chosen = pa.array((murmur2(keys) & np.uint32(0x7FFFFFFF)) % np.uint32(count), pa.int32())
     return pc.if_else(pc.is_null(keys), pa.scalar(0, pa.int32()), chosen)
 
 
@@ -92,18 +91,19 @@ def partitions_of_windowed(rows: pa.Table, count_of: Callable[[str], int]) -> pa
             if count:
                 keys = rows["key"].take(pa.array(of_topic))
                 own = pc.binary_slice(keys, 0, -int(window_bytes[of_topic[0]]))
-                chosen[of_topic] = partitions_of(own, np.full(len(own), count))
+                chosen[of_topic] = partitions_of(own, count)
     return pa.array(chosen)
 
 
-def places_of(rows: pa.Table, next_: Mapping[int, int]) -> tuple[Numbers, Numbers]:
+def places_of(rows: pa.Table, next_: Mapping[int, int]) -> tuple[Numbers, Numbers, Numbers]:
     """Choose the partition of each row (part, or where it is null by key) and its offset, in the order of (seq, sub).
 
-    ``next_`` maps all partitions to the next offset. Raises: LogError for a partition that is none of them.
+    ``next_`` maps all partitions to the next offset. The last result counts the rows of each partition.
+    Raises: LogError for a partition that is none of them.
     """
     chosen = rows["part"]
     if chosen.null_count:
-        chosen = pc.coalesce(chosen, partitions_of(rows["key"], np.full(rows.num_rows, len(next_))))
+        chosen = pc.coalesce(chosen, partitions_of(rows["key"], len(next_)))
     parts = chosen.to_numpy()
     unknown = sorted(set(np.unique(parts).tolist()) - set(next_))
     if unknown:
@@ -113,4 +113,4 @@ def places_of(rows: pa.Table, next_: Mapping[int, int]) -> tuple[Numbers, Number
     firsts = np.array([next_[p] for p in range(len(next_))]) - (np.cumsum(counts) - counts)
     offsets = np.empty(len(parts), np.int64)
     offsets[order] = np.arange(len(parts)) + np.repeat(firsts, counts)
-    return parts, offsets
+    return parts, offsets, counts

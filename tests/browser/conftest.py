@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,19 +10,10 @@ import pytest
 from tests.browser import jupyter
 
 
-def require(program: str) -> None:
-    """Without a program, or without Chromium, skip here and fail in CI."""
-    lacking = jupyter.missing(program)
-    if lacking is not None:
-        if os.environ.get("CI"):
-            pytest.fail(f"browser tests cannot run: {lacking}")
-        pytest.skip(lacking)
-
-
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Lab]:
     """Run JupyterLab."""
-    require("jupyter-lab")
+    jupyter.require("jupyter-lab")
     folder = tmp_path_factory.mktemp("lab")
     news = {"fetchNews": "false", "checkForUpdates": False}
     jupyter.write_settings(folder, {"@jupyterlab/apputils-extension:notification": news})
@@ -37,7 +27,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Lab]:
 @pytest.fixture(scope="session")
 def voila(tmp_path_factory: pytest.TempPathFactory) -> Iterator[jupyter.Voila]:
     """Run Voilà."""
-    require("voila")
+    jupyter.require("voila")
     folder = tmp_path_factory.mktemp("voila")
     jupyter.copy_shared(folder)
     server = jupyter.Voila(folder)

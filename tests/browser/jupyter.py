@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from playwright.sync_api import ConsoleMessage, Page, Request, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,6 +49,15 @@ def missing(program: str = "jupyter-lab") -> str | None:
     if not (Path(sys.executable).parent / program).exists():
         return f"{program} is not installed"
     return None
+
+
+def require(program: str) -> None:
+    """Without a program, or without Chromium, skip here and fail in CI."""
+    lacking = missing(program)
+    if lacking is not None:
+        if os.environ.get("CI"):
+            pytest.fail(f"browser tests cannot run: {lacking}")
+        pytest.skip(lacking)
 
 
 class Server:

@@ -45,8 +45,7 @@ def screenshot(served: NotebookPage, name: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     box = served.page.locator(".snb-dash").bounding_box()
     assert box is not None
-    clip = {"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
-    served.page.screenshot(path=FOLDER / f"{name}.png", clip=clip, full_page=True)  # type: ignore[arg-type]
+    served.page.screenshot(path=FOLDER / f"{name}.png", clip=box, full_page=True)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -7,7 +7,7 @@ import html
 import re
 from typing import Any
 
-import bleach  # type: ignore[import-untyped]
+import bleach
 import nbconvert
 
 __all__ = ["github_output", "github_page", "nbviewer_page", "readable"]

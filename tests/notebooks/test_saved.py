@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from streamnb.widgets.output import WIDGET_MIME
-from tests.browser.jupyter import ROOT, browser_page, missing
+from tests.browser.jupyter import ROOT, browser_page, require
 from tests.notebooks.saved import github_output, github_page, nbviewer_page, readable
 from tests.notebooks.test_tutorials import execute
 
@@ -55,8 +55,7 @@ def test_every_view_has_a_picture_beside_it(saved: tuple[str, Any]) -> None:
 def test_pages_without_javascript_hold_all_pictures_and_stay_as_wide_as_the_page(
     saved: tuple[str, Any], width: int, tmp_path: Path
 ) -> None:
-    if missing() is not None:
-        pytest.skip("no Chromium on this machine")
+    require("jupyter-lab")
     name, notebook = saved
     folder = ROOT / "artifacts" / "saved"
     folder.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,7 @@ def part_of(key: str | None) -> int:
     """Find the partition of a key, as Kafka's producer does."""
     if key is None:
         return 0
-    return int(partitions_of(pa.array([key.encode()]), pa.array([PARTITIONS], pa.int32()))[0].as_py())
+    return int(partitions_of(pa.array([key.encode()]), PARTITIONS)[0].as_py())
 
 
 def draw_history(rng: random.Random, sources: str, lanes: int = 1) -> list[Log]:

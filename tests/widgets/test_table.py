@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import threading
 from collections.abc import Callable, Iterator
@@ -110,6 +111,10 @@ def test_only_rows_that_changed_travel_once_the_page_has_the_others(page: Page, 
     assert message["rows"][1] == 4  # one number of four bytes
 
 
+def _has_seen(total: int, message: dict[str, Any]) -> bool:
+    return bool(message.get("seen") == total)
+
+
 def test_frame_that_is_held_back_goes_as_soon_as_the_page_has_drawn(
     page: Page, query: FakeQuery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,7 +124,7 @@ def test_frame_that_is_held_back_goes_as_soon_as_the_page_has_drawn(
     others = query.feed.snapshot().rows[1:]
     for total in (101, 102):
         query.feed.put([("k000", total), *others], total)
-        page.wait(lambda m, total=total: m.get("seen") == total)  # type: ignore[misc]
+        page.wait(functools.partial(_has_seen, total))
     query.feed.put([("k000", 103), *others], 103)
     while page.table._waits:
         pass
