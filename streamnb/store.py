@@ -208,7 +208,8 @@ class Store:
 
     ``writes`` tells the one that the engine writes through from its readers' cursors. ``memory`` is for those who
     write and want to remember what they wrote, each under a name of their own; it is emptied whenever that may have
-    been taken back.
+    been taken back. ``versions`` is for values that nobody changes in place: a transaction that is taken back leaves
+    those that were there when it began.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, shared: _Shared, *, writes: bool = True) -> None:
@@ -216,6 +217,7 @@ class Store:
         self._shared = shared
         self.writes = writes
         self.memory: dict[str, Any] = {}
+        self.versions: dict[str, Any] = {}
         self._at_commit: dict[str, Callable[[], None]] | None = None
         self._parsed = _ParsedStatements()
 
@@ -259,7 +261,7 @@ class Store:
             raise StoreError(
                 "the database in memory is lost", hint="use a database file to be able to recover from such a failure"
             )
-        self.memory.clear()
+        self._forget()
         # An old connection that was closed later would take DuckDB's lock on the file with it.
         for connection in (*self._shared.cursors, self):
             with contextlib.suppress(duckdb.Error):
@@ -294,7 +296,8 @@ class Store:
         For small results it takes two thirds of the time of ``arrow``.
         """
         with _checked(query):
-            return self._connection.execute(query, list(parameters) if parameters else None).fetchnumpy()
+            parsed = self._parsed.look_up(self._connection, query)
+            return self._connection.execute(parsed, list(parameters) if parameters else None).fetchnumpy()
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable under a name, on this connection only."""
@@ -335,13 +338,15 @@ class Store:
         """
         self.execute(sql("BEGIN TRANSACTION"))
         self._at_commit = {}
+        before = dict(self.versions)
         try:
             yield
             for write in list(self._at_commit.values()):
                 write()
             failpoint("batch.before_commit")
         except BaseException:
-            self.memory.clear()
+            self._forget()
+            self.versions.update(before)
             with contextlib.suppress(duckdb.Error):
                 self._connection.execute("ROLLBACK")
             raise
@@ -350,9 +355,13 @@ class Store:
         try:
             self._connection.execute("COMMIT")
         except duckdb.Error as error:
-            self.memory.clear()
+            self._forget()
             raise _broken(f"the outcome of a commit is unknown: {error}") from error
         failpoint("batch.after_commit")
+
+    def _forget(self) -> None:
+        self.memory.clear()
+        self.versions.clear()
 
     def at_commit(self, name: str, write: Callable[[], None]) -> None:
         """Call a function at the end of the open transaction, once for each name; at once where none is open."""

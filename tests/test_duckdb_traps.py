@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from streamnb.backends.duckdb.operator import Repeat, Statement, When
+from streamnb.backends.duckdb.operator import KeyedStep, Repeat, Statement, When
 from streamnb.duck import Sql
 from streamnb.store import DatabaseError, Store
 from tests.pipelines import RECENT, USERS, workspace
@@ -273,7 +273,9 @@ def test_operators_change_large_state_by_delete_and_insert_only() -> None:
 def flat(statement: Statement) -> tuple[Sql, ...]:
     """List the texts of a statement of an operator."""
     if isinstance(statement, When):
-        return (*statement.then, *statement.otherwise)
+        return tuple(text for inner in (*statement.then, *statement.otherwise) for text in flat(inner))
+    if isinstance(statement, KeyedStep):
+        return (*statement.scanned, *statement.found)
     return (statement.first, *statement.rest) if isinstance(statement, Repeat) else (statement,)
 
 

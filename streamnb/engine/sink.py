@@ -16,10 +16,11 @@ from streamnb.functions.registry import Registry
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.serde.encode import encode
 from streamnb.serde.windowed import window_bytes_of
+from streamnb.state.keyed import KeyedTable, append_rows, forget_rows
 from streamnb.state.tables import HASH_TYPE, StateTable, key_hash
 from streamnb.store import Store
 
-__all__ = ["EmbeddedTopics", "Sink", "Topics", "encoded", "materialized", "timed"]
+__all__ = ["EmbeddedTopics", "Sink", "Topics", "current_rows", "encoded", "timed"]
 
 
 class Topics(Protocol):
@@ -81,14 +82,18 @@ def timed(program: Program, query_id: str, source: DataSource, registry: Registr
     return replace(program, statements=(*program.statements, *statements), output=target, view=None)
 
 
-def materialized(query_id: str, shape: BatchShape) -> StateTable:
-    """Declare the current rows of the table that a query maintains."""
-    columns = [(f"k{i}", duck_type(t)) for i, t in enumerate(shape.keys)]
-    if shape.windowed:
-        columns += [("ws", sql("BIGINT")), ("we", sql("BIGINT"))]
-    columns += [("ts", sql("BIGINT")), *((f"v{i}", duck_type(t)) for i, t in enumerate(shape.values))]
-    columns.append(("h", HASH_TYPE))
-    return Names(query_id).state_table("table", columns)
+def current_rows(query_id: str) -> Sql:
+    """Name the view of the current rows of the table that a query maintains: k0.., [ws, we], ts, v0.."""
+    return Names(query_id).state("table")
+
+
+def _stored_rows(query_id: str, shape: BatchShape) -> KeyedTable:
+    """Declare the table of current rows, for queries whose state does not have them."""
+    keys = [(f"k{i}", duck_type(t)) for i, t in enumerate(shape.keys)]
+    windows = [("ws", sql("BIGINT")), ("we", sql("BIGINT"))] if shape.windowed else []
+    values = [("ts", sql("BIGINT")), *((f"v{i}", duck_type(t)) for i, t in enumerate(shape.values))]
+    matched = [name for name, _ in (*keys, *windows[:1])]
+    return Names(query_id).keyed_table("table:rows", [*keys, *windows, *values, ("h", HASH_TYPE)], matched)
 
 
 class Sink:
@@ -101,19 +106,15 @@ class Sink:
         self._shape = program.shape
         self._topics = topics
         self._key_made = key_made
-        self.table = materialized(query_id, program.shape) if source.is_table else None
+        self.table = current_rows(query_id) if source.is_table else None
+        self._rows = _stored_rows(query_id, program.shape)
         self._view = program.view
         self._last = Names(query_id).temp("last")
 
     @property
-    def _keys(self) -> list[Sql]:
-        """The columns that tell rows apart."""
-        return self._shape.key_columns() + ([ident("ws")] if self._shape.windowed else [])
-
-    @property
     def stored(self) -> tuple[StateTable, ...]:
-        """The table of current rows, unless it is a view of the query's state."""
-        return () if self.table is None or self._view is not None else (self.table,)
+        """The tables of current rows, unless these are a view of the query's state."""
+        return () if self.table is None or self._view is not None else self._rows.tables
 
     def create(self, store: Store, before: Sink | None = None) -> None:
         """Create the table's current rows unless they are there; as a view of the state, where that has them.
@@ -125,46 +126,55 @@ class Sink:
         kept = None if before is None or self._view is not None else self._kept_rows(store, before)
         if before is not None:
             before.drop(store)
-        if self._view is not None:
-            store.execute(sql("CREATE OR REPLACE VIEW {} AS {}", self.table.name, self._view))
-            return
-        store.execute(self.table.create())
+        for table in self.stored:
+            forget_rows(store, table)
+            store.execute(table.create())
         if kept is not None:
-            store.execute(sql("INSERT INTO {} SELECT * FROM {}", self.table.name, kept))
+            store.execute(sql("INSERT INTO {} SELECT * FROM {}", self._rows.rows.name, kept))
             store.execute(sql("DROP TABLE {}", kept))
+        view = self._view or sql("SELECT * EXCLUDE (h) FROM {}", self._rows.newest)
+        store.execute(sql("CREATE OR REPLACE VIEW {} AS {}", self.table, view))
 
     def _kept_rows(self, store: Store, before: Sink) -> Sql | None:
         """Copy the rows of the sink before into a TEMP table with this sink's columns."""
         if self.table is None or before.table is None:
             return None
         kept = ident("temp", "kept_rows")
-        known = {name for name, _ in before.table.columns}
+        known = {name for name, _ in before._rows.rows.columns}
         columns = [
-            ident(n) if n in known else sql("NULL::{} AS {}", t, ident(n)) for n, t in self.table.columns if n != "h"
+            ident(n) if n in known else sql("NULL::{} AS {}", t, ident(n))
+            for n, t in self._rows.rows.columns
+            if n != "h"
         ]
-        columns.append(sql("{} AS h", key_hash(self._keys)))  # the rows may be those of a view, which has none
-        rows = sql("SELECT {} FROM {}", join(", ", columns), before.table.name)
+        columns.append(sql("{} AS h", key_hash(self._keys)))
+        rows = sql("SELECT {} FROM {}", join(", ", columns), before.table)
         store.execute(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", kept, rows))
         return kept
+
+    @property
+    def _keys(self) -> list[Sql]:
+        """The columns that tell rows apart."""
+        return [ident(name) for name in self._rows.keys]
 
     def drop(self, store: Store) -> None:
         """Drop the table's current rows."""
         if self.table is not None:
-            kind = sql("TABLE" if self._view is None else "VIEW")
-            store.execute(sql("DROP {} IF EXISTS {}", kind, self.table.name))
+            store.execute(sql("DROP VIEW IF EXISTS {}", self.table))
+        for table in self.stored:
+            forget_rows(store, table)
+            store.execute(table.drop())
 
     def write(self, store: Store, output: Sql) -> int:
         """Append an output batch to the topic and return how many records it had."""
-        if self.table is not None and self._view is None:
-            self._materialize(store, self.table, output)
+        if self.stored:
+            self._materialize(store, output)
         records = encoded(self.source, output, key_made=self._key_made)
         window_bytes = window_bytes_of(key_side(self.source))
         return self._topics.append(store, self.source.topic, records, window_bytes=window_bytes)
 
-    def _materialize(self, store: Store, table: StateTable, output: Sql) -> None:
+    def _materialize(self, store: Store, output: Sql) -> None:
         """Replace the current rows of the keys in a batch by their last ones."""
-        keys = self._keys
-        same = join(" AND ", [sql("t.{0} IS NOT DISTINCT FROM b.{0}", k) for k in keys])
+        keys, rows = self._keys, self._rows.rows
         store.execute(
             sql(
                 "CREATE OR REPLACE TEMP TABLE {} AS SELECT *, {} AS h FROM {}"
@@ -175,15 +185,16 @@ class Sink:
                 join(", ", keys),
             )
         )
+        if append_rows(store, self._rows, sql("(SELECT *, vnull AS gone FROM {})", self._last)):
+            return
+        same = join(" AND ", [sql("t.{0} IS NOT DISTINCT FROM b.{0}", k) for k in keys])
         store.execute(
             sql(
                 "DELETE FROM {0} WHERE rowid IN (SELECT t.rowid FROM (SELECT rowid, * FROM {0} WHERE h IN"
                 " (SELECT h FROM {1})) t JOIN {1} b ON t.h = b.h AND {2})",
-                table.name,
+                rows.name,
                 self._last,
                 same,
             )
         )
-        store.execute(
-            sql("INSERT INTO {} SELECT {} FROM {} WHERE NOT vnull", table.name, table.column_names, self._last)
-        )
+        store.execute(sql("INSERT INTO {} SELECT {} FROM {} WHERE NOT vnull", rows.name, rows.column_names, self._last))

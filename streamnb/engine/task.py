@@ -14,6 +14,7 @@ from streamnb.engine.readers import TopicReader
 from streamnb.engine.reasons import find_reasons
 from streamnb.errors import KsqlError
 from streamnb.functions.registry import Registry
+from streamnb.state.keyed import forget_rows
 from streamnb.store import Store
 
 __all__ = ["Place", "QueryTask", "StepResult"]
@@ -71,6 +72,7 @@ class QueryTask:
         self._registry.install(store)
         store.execute(create_errors())
         for table in self.program.tables:
+            forget_rows(store, table)
             store.execute(table.create())
             if self.place is not None and store.rows(table.differs()):
                 raise KsqlError(
@@ -170,6 +172,7 @@ class QueryTask:
     def drop(self, store: Store) -> None:
         """Drop the query's state."""
         for table in self.program.tables:
+            forget_rows(store, table)
             store.execute(table.drop())
 
     def close(self) -> None:

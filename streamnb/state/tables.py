@@ -50,11 +50,15 @@ def key_hash(columns: Iterable[Sql]) -> Sql:
 
 @dataclass(frozen=True)
 class StateTable:
-    """A table of operator state: its full name, and its columns with their DuckDB types, in order."""
+    """A table of operator state: its full name, and its columns with their DuckDB types, in order.
+
+    ``read`` is the relation of its rows, where the table alone does not have them.
+    """
 
     name: Sql
     columns: tuple[tuple[str, Sql], ...]
     durable: bool = True
+    read: Sql | None = None
 
     @property
     def column_names(self) -> Sql:
@@ -82,14 +86,17 @@ class StateTable:
 
         DuckDB itself tells only of blocks, of which a table that was not folded into the file yet has none.
         """
+        return sql(
+            "SELECT n, round(n * ({}))::BIGINT FROM (SELECT count(*) AS n FROM {})",
+            self.width(),
+            self.read or self.name,
+        )
+
+    def width(self) -> Sql:
+        """Ask for the bytes of a row's values, judged by some rows of the table; 0 when it is empty."""
         bytes_ = join(" + ", [_bytes(ident(name), type_) for name, type_ in self.columns] or [sql("0")])
         sample = sql("(SELECT * FROM {} LIMIT {})", self.name, lit(_SAMPLE_ROWS))
-        return sql(
-            "SELECT n, coalesce(round(n * (SELECT avg({}) FROM {})), 0)::BIGINT FROM (SELECT count(*) AS n FROM {})",
-            bytes_,
-            sample,
-            self.name,
-        )
+        return sql("SELECT coalesce(avg({}), 0) FROM {}", bytes_, sample)
 
     def drop(self) -> Sql:
         """Drop the table if it is there."""

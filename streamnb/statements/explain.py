@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Mode, Repeat, Statement, When
+from streamnb.backends.duckdb.operator import KeyedStep, Mode, Repeat, Statement, When
 from streamnb.catalog import DataSource
 from streamnb.errors import KsqlError
 from streamnb.plan.clauses import QueryContext
@@ -74,11 +74,14 @@ def _brief(title: str) -> str:
 def _texts(step: Statement) -> list[tuple[str, str]]:
     """List the DuckDB statements of a step, with what they are in it."""
     if isinstance(step, When):
-        either = [(", then", statement) for statement in step.then]
-        return [(", if", step.condition), *either, *((", else", statement) for statement in step.otherwise)]
+        either = [(", then", text) for inner in step.then for _, text in _texts(inner)]
+        either += [(", else", text) for inner in step.otherwise for _, text in _texts(inner)]
+        return [(", if", step.condition), *either]
     if isinstance(step, Repeat):
         rounds = [(", each time", statement) for statement in (step.first, *step.rest)]
         return [(", as often as", step.times), *rounds]
+    if isinstance(step, KeyedStep):
+        return [("", statement) for statement in step.scanned]
     return [("", step)]
 
 

@@ -10,7 +10,7 @@ from streamnb.catalog import DataSource, FormatSpec
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.scan import scan
-from streamnb.engine.sink import materialized
+from streamnb.engine.sink import current_rows
 from streamnb.engine.task import QueryTask
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.schema import BIGINT, BYTES, HEADERS_TYPE, INTEGER, Column, HeaderColumn, Schema, SqlType
@@ -63,7 +63,7 @@ def source_relation(pipeline: Pipeline, store: Store, source: DataSource, name: 
     """Create the TEMP relation of a stream's records or a table's current rows; return how many it cannot decode."""
     query = pipeline.engine.queries.get(source.query_id or "")
     if source.is_table and query is not None:
-        rows = materialized(query.info.id, query.task.program.shape).name
+        rows = current_rows(query.info.id)
         known = [c for c in columns_of(source, pseudo) if c[2] not in ("part", "off")]
         store.execute(sql("CREATE TEMP VIEW {} AS SELECT {} FROM {}", ident("temp", name), _shown(known), rows))
         return 0

@@ -17,7 +17,7 @@ from streamnb.engine.progress import Backlog, Report
 from streamnb.engine.push import REPORTED_MAX, PushQuery
 from streamnb.engine.scan import scan
 from streamnb.engine.sides import key_side
-from streamnb.engine.sink import materialized
+from streamnb.engine.sink import current_rows
 from streamnb.engine.task import QueryTask
 from streamnb.errors import KsqlStatementError, StoreError
 from streamnb.plan.clauses import QueryContext
@@ -230,7 +230,6 @@ def _from_table(
             )
         return _from_topic_of_table(pipeline, store, program, plan, report)
     query = pipeline.engine.queries[source.query_id]
-    table = materialized(source.query_id, query.task.program.shape)
     shape = query.task.program.shape
     columns = [*shape.window_columns(), *shape.key_columns(), *shape.value_columns()]
     batch = program.inputs[0].batch
@@ -240,7 +239,7 @@ def _from_table(
             " 0::BIGINT AS off, ts, NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr, false AS vnull, {} FROM {}",
             batch,
             join(", ", columns),
-            table.name,
+            current_rows(source.query_id),
         )
     )
     for declared in program.tables:

@@ -83,6 +83,7 @@ class Runner:
         self.stage: Stage = compile_aggregate(self.spec, SOURCE, TARGET, self.shape, Names("Q", durable=False), mode)
         self.store.execute(create_errors())
         self.store.execute(sql("DELETE FROM temp.errors"))
+        self.store.versions.clear()
         for table_ in self.stage.tables:
             self.store.execute(table_.drop())
             self.store.execute(table_.create())

@@ -58,6 +58,7 @@ class JoinRunner:
         self.store = store or Store.open()
         sides = (BATCHES[LEFT], self.shapes[LEFT]), (BATCHES[RIGHT], self.shapes[RIGHT])
         self.stage = compile_join(self.node, *sides, TARGET, Names("Q", durable=False), "1_join")
+        self.store.versions.clear()
         for table in self.stage.tables:
             self.store.execute(table.drop())
             self.store.execute(table.create())

@@ -18,6 +18,7 @@ from streamnb.testing import Case, load_cases
 from tests.conformance.functions import registered_functions
 from tests.conformance.suite import ROOT, case_files, case_id, known_failures, needs_registry
 from tests.faults.restarts import draw_restarts, restarted_problem
+from tests.layouts import LAYOUTS, choose_layout
 
 ONE_IN = int(os.environ.get("STREAMNB_RESTARTS", "10"))
 PARTS = 8
@@ -42,7 +43,10 @@ def golden_cases() -> list[tuple[str, Case]]:
 @pytest.mark.slow
 @pytest.mark.conformance
 @pytest.mark.parametrize("part", range(PARTS))
-def test_golden_cases_survive_three_restarts(part: int, functions: None, tmp_path: Path) -> None:
+def test_golden_cases_survive_three_restarts(
+    part: int, functions: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose_layout(monkeypatch, LAYOUTS[part % len(LAYOUTS)])
     if not ROOT.is_dir():
         (pytest.fail if os.environ.get("CI") else pytest.skip)("conformance data is not here")
     chosen = golden_cases()[::ONE_IN][part::PARTS]

@@ -12,7 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import streamnb
+from streamnb.state import keyed
 from streamnb.workspace import Workspace
+
+keyed.INDEX_ROWS = 3  # the tables are small, and are to be indexed soon, and folded often
+keyed._NEWER_MIN = 40
 
 
 def main(url: str, statements: str, total: str, batch_records: str = "200") -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
+
 from streamnb.backends.duckdb.operator import Mode
+from tests.layouts import LAYOUTS, choose_layout
 from tests.oracle.filter import Log, decoded
 from tests.properties.histories import Cut, draw_cut, draw_history, only, part_of
 from tests.properties.judge import Judge, close_to
@@ -27,9 +30,10 @@ class Example:
     records: list[Log]
     mode: Mode
     cut: Cut
+    layout: str = LAYOUTS[0]
 
     def __str__(self) -> str:
-        lines = [f"{self.shape.name}, {self.mode.value} change, {self.cut}", self.shape.statements]
+        lines = [f"{self.shape.name}, {self.mode.value} change, {self.cut}, {self.layout}", self.shape.statements]
         for r in self.records:
             value = None if r.value is None else r.value.decode()
             lines.append(f"  {self.shape.sources[r.source]}-{r.part} @{r.off} ts {r.ts} key {r.key}: {value}")
@@ -39,7 +43,8 @@ class Example:
 def draw_example(rng: random.Random, shape: Shape, lanes: int = 1) -> Example:
     """Draw an example of a shape; ``lanes`` histories run side by side in it."""
     modes = [Mode.EVERY, Mode.LAST] if shape.last else [Mode.EVERY]
-    return Example(shape, draw_history(rng, shape.sources, lanes), rng.choice(modes), draw_cut(rng, lanes))
+    history = draw_history(rng, shape.sources, lanes)
+    return Example(shape, history, rng.choice(modes), draw_cut(rng, lanes), rng.choice(LAYOUTS))
 
 
 class Court:
@@ -57,9 +62,11 @@ class Court:
 
     def _run(self, example: Example, mode: Mode, cut: Cut) -> Outcome:
         key = (example.shape.name, mode)
-        if key not in self._trials:
-            self._trials[key] = Trial(example.shape, mode)
-        return self._trials[key].run(example.records, cut)
+        with pytest.MonkeyPatch.context() as patch:
+            choose_layout(patch, example.layout)
+            if key not in self._trials:
+                self._trials[key] = Trial(example.shape, mode)
+            return self._trials[key].run(example.records, cut)
 
     def check(self, example: Example) -> None:
         """Run an example and compare it with its oracles, and with the whole history as one batch."""
@@ -101,7 +108,7 @@ class Court:
             start = 0
             while start < len(example.records):
                 left = only(example.records[:start] + example.records[start + size :])
-                smaller = Example(example.shape, left, example.mode, example.cut)
+                smaller = replace(example, records=left)
                 if self.fails(smaller):
                     example = smaller
                 else:

@@ -13,13 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamnb.backends.duckdb.operator import Mode
-from streamnb.duck import lit
 from streamnb.plan.logical import AggregateCall, WindowSpec
 from streamnb.plan.typed import TypedComparison, TypedLiteral
 from streamnb.schema import BIGINT, BOOLEAN, DOUBLE
-from streamnb.state import tables
 from streamnb.store import Store
 from tests.backends.aggregate_harness import Runner, aggregate_call, column, cut, hopping, session, tumbling
+from tests.layouts import LAYOUTS, choose_layout
 from tests.oracle.aggregate import Output, Record, SessionOracle, TimeOracle, last_per_batch
 
 FEW = ["COUNT(*)", "SUM", "LATEST_BY_OFFSET", "COLLECT_LIST"]
@@ -32,11 +31,11 @@ PARTS = {"a": 0, "b": 1, "c": 1, None: 0}
 SPLITS = ((1,), (3, 1, 7), (60,))
 
 
-@pytest.fixture(autouse=True, scope="module")
-def few_hashes() -> Iterator[None]:
-    """Give half of all groups one hash."""
+@pytest.fixture(autouse=True, scope="module", params=LAYOUTS)
+def few_hashes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Give half of all groups one hash, and keep them in each layout."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "_HASH_MASK", lit(1))
+        choose_layout(patch, request.param)
         yield
 
 

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamnb.duck import lit
 from streamnb.plan.logical import JoinWindow
-from streamnb.state import tables
 from streamnb.store import Store
 from tests.backends.join_harness import JoinRunner, cut
+from tests.layouts import LAYOUTS, choose_layout
 from tests.oracle.join import (
     ForeignKeyOracle,
     Record,
@@ -25,11 +24,11 @@ from tests.oracle.join import (
 few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
+@pytest.fixture(scope="module", params=LAYOUTS)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     opened = Store.open()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tables, "_HASH_MASK", lit(1))  # half of all keys have one hash
+        choose_layout(patch, request.param)
         yield opened
     opened.close()
 

@@ -157,7 +157,7 @@ class Trial:
             names += ["ws", "we"] if self._sink.window.kind == "SESSION" else ["ws"]
         keys = len(names)
         names += ["ts", *(f"v{i}" for i in range(len(self._sink.schema.value)))]
-        found = self._store.rows(sql("SELECT {} FROM {}", join(", ", [sql(f"{n}") for n in names]), table.name))
+        found = self._store.rows(sql("SELECT {} FROM {}", join(", ", [sql(f"{n}") for n in names]), table))
         return {row[:keys]: row[keys:] for row in found}
 
     def _logged(self) -> list[tuple[Any, ...]]:

@@ -9,8 +9,10 @@ from streamnb.state.tables import key_hash
 __all__ = ["changed_rows", "judged_having", "with_having"]
 
 
-def changed_rows(layout: Layout, records: Sql, *, where: Sql | None = None) -> Sql:
+def changed_rows(layout: Layout, records: Sql, *, where: Sql | None = None, found: Sql | None = None) -> Sql:
     """Select the changed rows: rid (old row), ord, part, identity, rt, parts as a, old shown.
+
+    The old rows are looked up in the state, or are those of a relation ``found``.
 
     What an output takes from its record is in columns of their own (off, hdr, wi) where every change has one, else
     in those of the newest record, ``newest``.
@@ -45,15 +47,16 @@ def changed_rows(layout: Layout, records: Sql, *, where: Sql | None = None) -> S
         carried = [ident("newest")]
     columns = [sql("p.{}", c) for c in (*layout.identity, Sql("ord"), Sql("part"), *carried)]
     shown = [Sql("s.shown AS was_shown")] if layout.tracks_shown else []
-    stored, same = sql("(SELECT rowid AS rid, * FROM {})", layout.rows.name), layout.identity
+    stored, same = found or sql("(SELECT rowid AS rid, * FROM {})", layout.rows.name), layout.identity
     if layout.hashes:
         hashed = key_hash(layout.keys)
         partial = sql("SELECT *, {} AS h FROM ({})", hashed, partial)
+        columns.append(Sql("p.h"))
+    if layout.hashes and found is None:
         stored = sql(
             "(SELECT rowid AS rid, * FROM {} WHERE h IN (SELECT {} FROM {}))", layout.rows.name, hashed, records
         )
         same = [Sql("h"), *same]
-        columns.append(Sql("p.h"))
     return sql(
         "SELECT s.rid, {} FROM ({}) p LEFT JOIN {} s ON {}",
         comma(columns, Sql("greatest(s.rt, p.rt) AS rt"), shown, layout.merges()),

@@ -21,6 +21,7 @@ from streamnb.functions.aggregate import Frame, ResolvedAggregate
 from streamnb.plan.logical import AggregateCall, WindowSpec
 from streamnb.plan.typed import Typed
 from streamnb.schema import BIGINT, BYTES, STRING, Array, Map, SqlType, Struct
+from streamnb.state.keyed import KeyedTable
 from streamnb.state.tables import HASH_TYPE, StateTable
 
 __all__ = ["AggregateSpec", "Layout"]
@@ -108,6 +109,20 @@ class Layout:
     @property
     def rows(self) -> StateTable:
         """The state: one row per group and window."""
+        return self.names.state_table("agg", self._columns) if self.keyed is None else self.keyed.rows
+
+    @property
+    def keyed(self) -> KeyedTable | None:
+        """The state as a keyed table, where it is one.
+
+        Of windows only the newest are read. An expression with another value each time cannot be evaluated twice.
+        """
+        if self.spec.window is not None or self.chunked or any(c.volatile for c in self.group):
+            return None
+        return self.names.keyed_table("agg", self._columns, [f"k{i}" for i in range(len(self.shape.keys))])
+
+    @property
+    def _columns(self) -> list[tuple[str, Sql]]:
         windowed = self.spec.window is not None
         session = windowed and self.window.kind == "SESSION"
         columns = [("h", HASH_TYPE)] if self.hashes else []
@@ -117,8 +132,7 @@ class Layout:
         columns += [("part", Sql("INTEGER"))] if windowed else []
         columns += [("rt", Sql("BIGINT"))]
         columns += [(f"a{i}_{j}", type_) for i, a in enumerate(self.aggregates) for j, type_ in enumerate(a.parts)]
-        columns += [("shown", Sql("BOOLEAN"))] if self.tracks_shown else []
-        return self.names.state_table("agg", columns)
+        return [*columns, ("shown", Sql("BOOLEAN"))] if self.tracks_shown else columns
 
     @property
     def hashes(self) -> bool:

@@ -14,7 +14,7 @@ from streamnb.backends.duckdb.aggregate_records import (
     read_records,
 )
 from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
-from streamnb.backends.duckdb.operator import BatchShape, Repeat, Stage, Statement, When, insert_errors
+from streamnb.backends.duckdb.operator import BatchShape, KeyedStep, Repeat, Stage, Statement, When, insert_errors
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.state.tables import StateTable
 
@@ -24,13 +24,13 @@ __all__ = ["advance_clock", "compile_groups", "late_count"]
 def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) -> Stage:
     """Compile an aggregation without a window or in time windows."""
     spec = layout.spec
-    tables: tuple[StateTable, ...] = (layout.rows,)
+    tables: tuple[StateTable, ...] = (layout.rows,) if layout.keyed is None else layout.keyed.tables
     statements: list[Statement] = [*evaluate_apart(layout, source)]
     if spec.input_is_table:
-        tables = (layout.rows, input_rows(layout, shape))
+        tables = (*tables, input_rows(layout, shape))
         statements += [*signed_records(layout, shape, source), *_steps(layout, target), log_failures(layout, source)]
     elif spec.window is not None:
-        tables = (layout.rows, layout.clock)
+        tables = (*tables, layout.clock)
         statements += _windowed(layout, source, target)
     elif _is_direct(layout):
         statements += [
@@ -72,10 +72,12 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
     exact = [_windowed_records(layout, source), _advance_clock(layout)]
     if not _is_direct(layout):
         return [*exact, *steps, log_failures(layout, source, [late])]
-    records = read_records(layout, source)
+    records, spans = read_records(layout, source), layout.table("s")
+    # rows leave the store when the stream time reaches another window: else the state is not read for them
+    moved = sql("(SELECT part, st FROM {} WHERE st // {a} > before // {a})", spans, a=lit(layout.window.advance_ms))
     quick = [
-        advance_clock(layout, sql("SELECT part, st, 0 AS late FROM {}", layout.table("s"))),
-        *_grouped(layout, sql("({})", _placed(layout, records)), target),
+        advance_clock(layout, sql("SELECT part, st, 0 AS late FROM {}", spans)),
+        *_grouped(layout, sql("({})", _placed(layout, records)), target, moved),
     ]
     slow = [*exact, *(step for step in steps if isinstance(step, Sql)), insert_errors(late)]
     return [_spans(layout, records), When(_all_open(layout), tuple(quick), tuple(slow)), log_failures(layout, source)]
@@ -83,25 +85,32 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
 
 def _steps(layout: Layout, target: Sql) -> list[Statement]:
     """Group the records that are in a table, write the state, and create the output batch."""
-    if layout.spec.emit_final:
-        return [*_write(layout), *final_statements(layout, target)]
+    is_open = Sql("ok") if layout.spec.window is not None else None
     if layout.chunked:
+        chunk = sql("ch = ? - 1 AND {}", is_open or Sql("true"))
+        changed = layout.table("n")
         return [
             layout.shape.create(target),
             Repeat(
                 sql("SELECT max(ch) + 1 FROM {}", layout.table("r")),
-                _changes(layout, Sql("ch = ? - 1")),
-                (*_replace(layout), sql("INSERT INTO {} {}", target, output(layout))),
+                _changes(layout, changed_rows(layout, layout.table("r"), where=chunk)),
+                (
+                    *_replace(layout),
+                    *log_function_errors(layout, changed),
+                    sql("INSERT INTO {} {}", target, output(layout)),
+                ),
             ),
         ]
-    return [*_write(layout), sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout))]
+    steps = _changed(layout, layout.table("r"), is_open)
+    if layout.spec.emit_final:
+        return [*steps, *final_statements(layout, target)]
+    return [*steps, sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout))]
 
 
-def _grouped(layout: Layout, records: Sql, target: Sql) -> list[Sql]:
+def _grouped(layout: Layout, records: Sql, target: Sql, moved: Sql | None = None) -> list[Statement]:
     """Group records of a relation, all of which count."""
     return [
-        _changes_of(layout, changed_rows(layout, records)),
-        *_replace(layout),
+        *_changed(layout, records, moved=moved),
         sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout)),
     ]
 
@@ -176,10 +185,10 @@ def _first_window(layout: Layout, ts: Sql) -> Sql:
 
 
 def _spans(layout: Layout, records: Sql) -> Sql:
-    """Find the lowest timestamp and the stream time at the end of the batch, per partition."""
+    """Find the lowest timestamp, and the stream time before the batch and at its end, per partition."""
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.part, min(b.ts) AS low,"
-        " greatest(max(b.ts), coalesce(max(c.st), -1)) AS st FROM ({}) b"
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.part, min(b.ts) AS low, coalesce(max(c.st), -1) AS before,"
+        " greatest(max(b.ts), before) AS st FROM ({}) b"
         " LEFT JOIN {} c ON c.part = b.part GROUP BY b.part",
         layout.table("s"),
         records,
@@ -220,22 +229,31 @@ def advance_clock(layout: Layout, seen: Sql) -> Sql:
     )
 
 
-def _changes(layout: Layout, where: Sql | None = None) -> Sql:
-    conditions = [Sql("ok")] if layout.spec.window is not None else []
-    conditions += [where] if where is not None else []
-    return _changes_of(
-        layout, changed_rows(layout, layout.table("r"), where=join(" AND ", conditions) if conditions else None)
-    )
+def _changed(layout: Layout, records: Sql, where: Sql | None = None, moved: Sql | None = None) -> list[Statement]:
+    """Find the rows that records of a relation change (table n), and write the last state of each.
+
+    Rows leave the store at the stream times of ``moved``, or of the clock.
+    """
+    keyed, changed = layout.keyed, layout.table("n")
+    scanned = (_changes(layout, changed_rows(layout, records, where=where)), *_replace(layout, moved))
+    steps: tuple[Statement, ...] = scanned
+    if keyed is not None:
+        last = Sql(" WHERE is_last") if layout.every else Sql("")
+        found = _changes(layout, changed_rows(layout, records, where=where, found=keyed.found))
+        rows = sql("(SELECT *, false AS gone FROM {}{})", changed, last)
+        touched = sql("SELECT {} FROM {}", keyed.hashed, records)
+        steps = (KeyedStep((keyed,), touched, scanned, (found,), (rows,)),)
+    return [*steps, *log_function_errors(layout, changed)]
 
 
-def _changes_of(layout: Layout, changes: Sql) -> Sql:
+def _changes(layout: Layout, changes: Sql) -> Sql:
     if layout.tracks_shown:
         changes = with_having(layout, changes)
     return sql("CREATE OR REPLACE TEMP TABLE {} AS {}", layout.table("n"), changes)
 
 
-def _replace(layout: Layout) -> list[Sql]:
-    """Write the last state of each changed row, and drop rows that have left the store; log what failed on the way."""
+def _replace(layout: Layout, moved: Sql | None = None) -> list[Sql]:
+    """Write the last state of each changed row, and drop rows that have left the store."""
     changed, rows = layout.table("n"), layout.rows
     last = Sql(" WHERE is_last") if layout.every else Sql("")
     gone = sql("SELECT rid FROM {}{}", changed, last)
@@ -244,7 +262,7 @@ def _replace(layout: Layout) -> list[Sql]:
             "{} UNION ALL SELECT s.rowid FROM {} s JOIN {} c ON s.part = c.part WHERE NOT ({})",
             gone,
             rows.name,
-            layout.clock.name,
+            moved or layout.clock.name,
             kept(layout),
         )
     return [
@@ -256,12 +274,7 @@ def _replace(layout: Layout) -> list[Sql]:
             changed,
             last,
         ),
-        *log_function_errors(layout, changed),
     ]
-
-
-def _write(layout: Layout) -> list[Sql]:
-    return [_changes(layout), *_replace(layout)]
 
 
 def kept(layout: Layout) -> Sql:
@@ -307,7 +320,7 @@ def output(layout: Layout) -> Sql:
 def _view(layout: Layout) -> Sql:
     """The query for the rows of the table, as they are now."""
     conditions = [Sql("shown")] if layout.tracks_shown else []
-    relation = sql("{} s", layout.rows.name)
+    relation = sql("{} s", layout.rows.read or layout.rows.name)
     ends: list[Sql] = []
     if layout.spec.window is not None:
         ends = [Sql("ws"), *layout.window_end()]

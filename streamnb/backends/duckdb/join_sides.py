@@ -12,7 +12,8 @@ from streamnb.backends.duckdb.operator import BatchShape, Names
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.plan.logical import Join, PlanNode, Project, Scan, children
 from streamnb.plan.typed import TypedColumn
-from streamnb.state.tables import key_hash
+from streamnb.state.keyed import KeyedTable
+from streamnb.state.tables import HASH_TYPE, key_hash
 
 __all__ = ["JoinSides", "Side", "keeps_partitions"]
 
@@ -70,10 +71,14 @@ class JoinSides:
 
         A time window is known by its start, as in Kafka's keys; a session by both bounds.
         """
-        windows = self.output.window_columns()
-        if windows and not _of_sessions(self.node):
-            windows = windows[:1]
-        return [*windows, *self.output.key_columns()]
+        return [ident(name) for name in self.matched_names]
+
+    @property
+    def matched_names(self) -> list[str]:
+        """The names of the columns that are equal in records of one key."""
+        windows = ["ws", "we"] if _of_sessions(self.node) else ["ws"]
+        keys = [f"k{i}" for i in range(len(self.output.keys))]
+        return [*windows, *keys] if self.output.windowed else keys
 
     @property
     def hashed(self) -> Sql:
@@ -109,6 +114,11 @@ class JoinSides:
             sql("{}.{} AS {}", right, c, ident(f"v{shift + i}")) for i, c in enumerate(self.right.shape.value_columns())
         ]
         return columns
+
+    def keyed_table(self, name: str, side: Side) -> KeyedTable:
+        """Declare the table of a side's rows, looked up by the key of the output."""
+        columns = [("h", HASH_TYPE), *self.key_types(), ("record", side.packed_type)]
+        return self.names.keyed_table(f"{self.step}_{name}", columns, self.matched_names)
 
     def temp(self, name: str) -> Sql:
         """Name a TEMP table of the join."""

@@ -8,39 +8,46 @@ their timestamps say. State: the table's rows, looked up by a hash beside the ke
 from __future__ import annotations
 
 from streamnb.backends.duckdb.join_sides import JoinSides
-from streamnb.backends.duckdb.operator import Stage
+from streamnb.backends.duckdb.operator import KeyedStep, Stage
 from streamnb.duck import Sql, ident, join, sql
-from streamnb.state.tables import HASH_TYPE
 
 __all__ = ["compile_stream_table"]
 
 
 def compile_stream_table(sides: JoinSides) -> Stage:
     """Compile the join; the right input is the table."""
-    state = sides.names.state_table(
-        f"{sides.step}_table",
-        [("h", HASH_TYPE), *sides.key_types(), ("record", sides.right.packed_type)],
-    )
+    state = sides.keyed_table("table", sides.right)
     changes, rows = sides.temp("changes"), sides.temp("rows")
-    statements = (
-        _changes(sides, changes),
-        _rows(sides, state.name, rows),
-        _output(sides, changes, rows),
+    output = _output(sides, changes, rows)
+    scanned = (
+        _rows(sides, rows, _scanned(sides, state.rows.name)),
+        output,
         sql(
             "DELETE FROM {} WHERE rowid IN (SELECT s.rid FROM {} s JOIN {} c ON {} WHERE c.is_last)",
-            state.name,
+            state.rows.name,
             rows,
             changes,
             sides.equal("s", "c"),
         ),
         sql(
             "INSERT INTO {} SELECT h, {}, record FROM {} WHERE is_last AND record IS NOT NULL",
-            state.name,
+            state.rows.name,
             sides.key_list,
             changes,
         ),
     )
-    return Stage((state,), statements, sides.output)
+    touched = sql(
+        "SELECT {0} FROM {1} UNION ALL SELECT {0} FROM {2}", state.hashed, sides.left.batch, sides.right.batch
+    )
+    changed = sql(
+        "(SELECT s.rid, c.*, c.record IS NULL AS gone FROM {} c LEFT JOIN {} s ON {} WHERE c.is_last)",
+        changes,
+        rows,
+        sides.equal("s", "c"),
+    )
+    found = (_rows(sides, rows, state.found), output)
+    step = KeyedStep((state,), touched, scanned, found, (changed,))
+    return Stage(state.tables, (_changes(sides, changes), step), sides.output)
 
 
 def _changes(sides: JoinSides, target: Sql) -> Sql:
@@ -58,18 +65,21 @@ def _changes(sides: JoinSides, target: Sql) -> Sql:
     )
 
 
-def _rows(sides: JoinSides, state: Sql, target: Sql) -> Sql:
-    """List the rows of the table, as they were before the batch, that it joins or changes."""
+def _scanned(sides: JoinSides, state: Sql) -> Sql:
+    """Look up the rows of the table that the batch joins or changes."""
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {target} AS SELECT rowid AS rid, h, {keys}, record FROM {state}"
-        " WHERE h IN (SELECT {hash} FROM {stream} UNION ALL SELECT {hash} FROM {table})",
-        target=target,
-        keys=sides.key_list,
+        "(SELECT rowid AS rid, * FROM {state} WHERE h IN (SELECT {hash} FROM {stream} UNION ALL"
+        " SELECT {hash} FROM {table}))",
         state=state,
         hash=sides.hashed,
         stream=sides.left.batch,
         table=sides.right.batch,
     )
+
+
+def _rows(sides: JoinSides, target: Sql, touched: Sql) -> Sql:
+    """List the rows of the table, as they were before the batch, that it joins or changes."""
+    return sql("CREATE OR REPLACE TEMP TABLE {} AS SELECT rid, h, {}, record FROM {}", target, sides.key_list, touched)
 
 
 def _output(sides: JoinSides, changes: Sql, rows: Sql) -> Sql:

@@ -11,73 +11,78 @@ change. State: the rows of both sides, looked up by a hash beside the key.
 from __future__ import annotations
 
 from streamnb.backends.duckdb.join_sides import JoinSides, Side
-from streamnb.backends.duckdb.operator import Stage
-from streamnb.duck import Sql, join, sql
-from streamnb.state.tables import HASH_TYPE, StateTable
+from streamnb.backends.duckdb.operator import KeyedStep, Stage
+from streamnb.duck import Sql, join, lit, sql
+from streamnb.state.tables import StateTable
 
 __all__ = ["compile_table_table"]
 
 
 def compile_table_table(sides: JoinSides) -> Stage:
     """Compile the join; every change comes out, in the order of the records that cause them."""
-    states = [
-        sides.names.state_table(
-            f"{sides.step}_{name}", [("h", HASH_TYPE), *sides.key_types(), ("record", side.packed_type)]
-        )
-        for name, side in (("left", sides.left), ("right", sides.right))
-    ]
+    states = sides.keyed_table("left", sides.left), sides.keyed_table("right", sides.right)
     changes = sides.temp("changes")
-    statements = [_changes(sides, states, changes), _output(sides, changes)]
-    for number, (state, row) in enumerate(zip(states, ("l", "r"), strict=True)):
-        statements += _write(sides, state, changes, sql("{}", Sql(str(number))), Sql(row))
-    return Stage(tuple(states), tuple(statements), sides.output)
-
-
-def _changes(sides: JoinSides, states: list[StateTable], target: Sql) -> Sql:
-    """List the state's rows of the keys touched (``rid`` given) and the changes, each with both sides' rows.
-
-    ``l`` and ``r`` are the rows from then on, ``was`` tells that the changed side had one before, ``is_last`` that no
-    later change of the same side and key follows.
-    """
+    output = _output(sides, changes)
+    changed = _changed(sides, changes, 0), _changed(sides, changes, 1)
+    writes = [statement for n, state in enumerate(states) for statement in _write(state.rows, changed[n])]
+    scanned = (_changes(sides, changes, [_scanned(sides, state.rows) for state in states]), output, *writes)
     touched = sql(
-        "SELECT {h} FROM {left} UNION ALL SELECT {h} FROM {right}",
+        "SELECT {0} FROM {1} UNION ALL SELECT {0} FROM {2}", states[0].hashed, sides.left.batch, sides.right.batch
+    )
+    found = (_changes(sides, changes, [state.found for state in states]), output)
+    tables = tuple(table for state in states for table in state.tables)
+    return Stage(tables, (KeyedStep(states, touched, scanned, found, changed),), sides.output)
+
+
+def _scanned(sides: JoinSides, state: StateTable) -> Sql:
+    """Look up the rows of the keys touched."""
+    return sql(
+        "(SELECT rowid AS rid, * FROM {state} WHERE h IN (SELECT {h} FROM {left} UNION ALL SELECT {h} FROM {right}))",
+        state=state.name,
         h=sides.hashed,
         left=sides.left.batch,
         right=sides.right.batch,
     )
+
+
+def _changes(sides: JoinSides, target: Sql, stored: list[Sql]) -> Sql:
+    """List the stored rows of the keys touched (``rid`` given) and the changes, each with both sides' rows.
+
+    ``l`` and ``r`` are the rows from then on, ``was`` tells that the changed side had one before, ``is_last`` that no
+    later change of the same side and key follows, ``old`` is ``rid`` of the row that the first of them replaces.
+    """
     parts = []
-    for number, (side, state) in enumerate(zip((sides.left, sides.right), states, strict=True)):
-        parts += _versions(sides, side, state, Sql(str(number)), touched)
+    for number, (side, rows) in enumerate(zip((sides.left, sides.right), stored, strict=True)):
+        parts += _versions(sides, side, rows, lit(number))
     return sql(
         "CREATE OR REPLACE TEMP TABLE {target} AS SELECT * EXCLUDE (lc, rc, lb, rb),"
         " CASE side WHEN 0 THEN lc.record ELSE lb.record END AS l,"
         " CASE side WHEN 1 THEN rc.record ELSE rb.record END AS r,"
         " CASE side WHEN 0 THEN lb.record IS NOT NULL ELSE rb.record IS NOT NULL END AS was FROM (SELECT *,"
         " last_value(lc IGNORE NULLS) OVER before AS lb, last_value(rc IGNORE NULLS) OVER before AS rb,"
-        " lead(seq) OVER (PARTITION BY side, {keys} ORDER BY seq, sub) IS NULL AS is_last FROM ({parts})"
-        " WINDOW before AS (PARTITION BY {keys} ORDER BY seq, sub, side"
-        " ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))",
+        " first_value(rid) OVER own AS old, lead(seq) OVER own IS NULL AS is_last FROM ({parts})"
+        " WINDOW own AS (PARTITION BY side, {keys} ORDER BY seq, sub),"
+        " before AS (PARTITION BY {keys} ORDER BY seq, sub, side ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING))",
         target=target,
         keys=sides.matched_list,
         parts=join(" UNION ALL ", parts),
     )
 
 
-def _versions(sides: JoinSides, side: Side, state: StateTable, number: Sql, touched: Sql) -> list[Sql]:
-    """Select the state's rows and the changes of one side; ``lc`` or ``rc`` holds the row, wrapped."""
+def _versions(sides: JoinSides, side: Side, rows: Sql, number: Sql) -> list[Sql]:
+    """Select the stored rows and the changes of one side; ``lc`` or ``rc`` holds the row, wrapped."""
     none = sql("NULL")
     both = ("{row} AS lc, NULL AS rc", "NULL AS lc, {row} AS rc")[int(number)]
     stored = sql(
         "SELECT -1::BIGINT AS seq, 0::BIGINT AS sub, {none}::INTEGER AS part, {none}::BIGINT AS off,"
-        " {none}::BIGINT AS ts, {none}::STRUCT(k VARCHAR, v BLOB)[] AS hdr, rowid AS rid, {number} AS side, h, {keys}, "
+        " {none}::BIGINT AS ts, {none}::STRUCT(k VARCHAR, v BLOB)[] AS hdr, rid, {number} AS side, h, {keys}, "
         + both
-        + " FROM {state} WHERE h IN ({touched})",
+        + " FROM {rows}",
         none=none,
         number=number,
         keys=sides.key_list,
         row=sql("struct_pack(record := record)"),
-        state=state.name,
-        touched=touched,
+        rows=rows,
     )
     changed = sql(
         "SELECT seq, sub, part, off, ts, hdr, NULL, {number}, {h}, {keys}, " + both + " FROM {batch} WHERE {has_key}",
@@ -124,22 +129,21 @@ def _output(sides: JoinSides, changes: Sql) -> Sql:
     )
 
 
-def _write(sides: JoinSides, state: StateTable, changes: Sql, number: Sql, row: Sql) -> list[Sql]:
-    """Replace the rows of a side by the last change of each key."""
+def _write(state: StateTable, changed: Sql) -> list[Sql]:
+    """Replace the rows of a side by changed ones."""
     return [
-        sql(
-            "DELETE FROM {} WHERE rowid IN (SELECT rid FROM {} WHERE side = {} AND rid IS NOT NULL AND NOT is_last)",
-            state.name,
-            changes,
-            number,
-        ),
-        sql(
-            "INSERT INTO {} SELECT h, {}, {} FROM {} WHERE side = {} AND is_last AND seq >= 0 AND {} IS NOT NULL",
-            state.name,
-            sides.key_list,
-            row,
-            changes,
-            number,
-            row,
-        ),
+        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", state.name, changed),
+        sql("INSERT INTO {0} ({1}) SELECT {1} FROM {2} WHERE NOT gone", state.name, state.column_names, changed),
     ]
+
+
+def _changed(sides: JoinSides, changes: Sql, number: int) -> Sql:
+    """Select the last change of each key of a side, with the number of the row that it replaces."""
+    return sql(
+        "(SELECT h, {keys}, old AS rid, {row} AS record, {row} IS NULL AS gone FROM {changes}"
+        " WHERE side = {number} AND is_last AND seq >= 0)",
+        row=Sql(("l", "r")[number]),
+        keys=sides.key_list,
+        changes=changes,
+        number=lit(number),
+    )

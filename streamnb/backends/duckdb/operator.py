@@ -13,12 +13,14 @@ from dataclasses import dataclass
 
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.schema import SqlType
+from streamnb.state.keyed import KeyedTable, find_rows, write_rows
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
 
 __all__ = [
     "ERRORS",
     "BatchShape",
+    "KeyedStep",
     "Mode",
     "Names",
     "Probe",
@@ -132,6 +134,11 @@ class Names:
         """Declare a state table of this query."""
         return StateTable(self.state(name), tuple(columns), self.durable)
 
+    def keyed_table(self, name: str, columns: Iterable[tuple[str, Sql]], keys: Iterable[str]) -> KeyedTable:
+        """Declare a state table of this query whose rows are read and replaced by key."""
+        rows = self.state_table(name, columns)
+        return KeyedTable.of(rows, self.state(f"{name}:newer"), tuple(keys), f"{self.query_id}:{name}:found")
+
 
 @dataclass(frozen=True)
 class Repeat:
@@ -150,11 +157,27 @@ class When:
     """Statements run if the query ``condition`` gives true, and others if not."""
 
     condition: Sql
-    then: tuple[Sql, ...]
-    otherwise: tuple[Sql, ...]
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
 
 
-Statement = Sql | Repeat | When
+@dataclass(frozen=True)
+class KeyedStep:
+    """Statements that read and replace rows of keyed tables.
+
+    ``scanned`` do both in the tables themselves. Where these have indexes, ``found`` are run once the rows of the keys
+    whose hashes ``touched`` selects are in ``table.found``; for each table a relation in ``changed`` tells what is then
+    written to it: ``rid`` and ``gone`` beside its columns.
+    """
+
+    tables: tuple[KeyedTable, ...]
+    touched: Sql
+    scanned: tuple[Sql, ...]
+    found: tuple[Sql, ...]
+    changed: tuple[Sql, ...]
+
+
+Statement = Sql | Repeat | When | KeyedStep
 """One step of an operator."""
 
 
@@ -196,9 +219,21 @@ def run_statements(store: Store, statements: Iterable[Statement]) -> int:
         elif isinstance(statement, When):
             chosen = statement.then if store.rows(statement.condition)[0][0] else statement.otherwise
             errors += run_statements(store, chosen)
+        elif isinstance(statement, KeyedStep):
+            errors += _run_keyed(store, statement)
         else:
             times = store.rows(statement.times)[0][0] or 0
             for round_ in range(1, times + 1):
                 store.execute(statement.first, (round_,))
                 errors += run_statements(store, statement.rest)
+    return errors
+
+
+def _run_keyed(store: Store, step: KeyedStep) -> int:
+    found = find_rows(store, step.tables, step.touched)
+    if found is None:
+        return run_statements(store, step.scanned)
+    errors = run_statements(store, step.found)
+    for table, rows, changed in zip(step.tables, found, step.changed, strict=True):
+        write_rows(store, table, rows, changed)
     return errors
