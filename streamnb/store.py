@@ -21,6 +21,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from streamnb.duck import Sql, duck_type, lit, sql
 from streamnb.errors import StoreBrokenError, StoreError, StoreLockedError
 from streamnb.failpoints import failpoint
+from streamnb.quiet import Quiet
 from streamnb.schema import SqlType
 
 __all__ = ["DatabaseError", "Store", "reason_of"]
@@ -137,6 +138,7 @@ class _Shared:
     path: Path | None
     settings: tuple[str, ...]
     functions: dict[str, tuple[Callable[..., Any], tuple[SqlType, ...], SqlType]] = field(default_factory=dict)
+    readers: Quiet = field(default_factory=Quiet)
     cursors: weakref.WeakSet[Store] = field(default_factory=weakref.WeakSet)
 
 
@@ -280,13 +282,13 @@ class Store:
 
     def rows(self, statement: Sql, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows as Python values."""
-        with _checked(statement):
+        with self._running(statement):
             parsed = self._parsed.look_up(self._connection, statement)
             return self._connection.execute(parsed, list(parameters) if parameters else None).fetchall()
 
     def arrow(self, query: Sql, parameters: Sequence[Any] = ()) -> pa.Table:
         """Run one query and return its rows as an Arrow table."""
-        with _checked(query):
+        with self._running(query):
             parsed = self._parsed.look_up(self._connection, query)
             return self._connection.sql(parsed, params=list(parameters) if parameters else None).to_arrow_table()
 
@@ -295,9 +297,14 @@ class Store:
 
         For small results it takes two thirds of the time of ``arrow``.
         """
-        with _checked(query):
+        with self._running(query):
             parsed = self._parsed.look_up(self._connection, query)
             return self._connection.execute(parsed, list(parameters) if parameters else None).fetchnumpy()
+
+    @contextlib.contextmanager
+    def _running(self, statement: Sql) -> Iterator[None]:
+        with contextlib.nullcontext() if self.writes else self._shared.readers.statement(), _checked(statement):
+            yield
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable under a name, on this connection only."""
@@ -373,11 +380,13 @@ class Store:
     def checkpoint(self) -> bool:
         """Fold the write-ahead log into the file; False when DuckDB refuses for now.
 
+        Rows that were deleted take room in the file until a fold that begins while no reader's statement runs.
         Raises: StoreBrokenError when it fails half-way; nothing that was committed is lost.
         """
         failpoint("store.before_checkpoint")
         try:
-            self._connection.execute("CHECKPOINT")
+            with self._shared.readers.wanted():
+                self._connection.execute("CHECKPOINT")
         except duckdb.TransactionException:
             return False
         except duckdb.FatalException as error:
@@ -397,5 +406,6 @@ class Store:
         objects: the binding writes each one that is left to stderr.
         """
         self._parsed.clear()
+        self._forget()
         connection, self._connection = self._connection, cast(duckdb.DuckDBPyConnection, _Closed())
         connection.close()

@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from streamnb.backends.duckdb.operator import KeyedStep, Repeat, Statement, When
+from streamnb.backends.duckdb.operator import Fold, KeyedStep, Repeat, Statement, When
 from streamnb.duck import Sql
 from streamnb.store import DatabaseError, Store
 from tests.pipelines import RECENT, USERS, workspace
@@ -275,7 +275,9 @@ def flat(statement: Statement) -> tuple[Sql, ...]:
     if isinstance(statement, When):
         return tuple(text for inner in (*statement.then, *statement.otherwise) for text in flat(inner))
     if isinstance(statement, KeyedStep):
-        return (*statement.scanned, *statement.found)
+        return (statement.touched, *statement.scanned, *statement.found, *statement.changed)
+    if isinstance(statement, Fold):
+        return ()
     return (statement.first, *statement.rest) if isinstance(statement, Repeat) else (statement,)
 
 

@@ -9,6 +9,7 @@ anew of the tables. See docs/decisions/0016.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,22 +19,24 @@ import pyarrow as pa
 
 from streamnb.duck import Sql, ident, join, sql
 from streamnb.failpoints import failpoint
-from streamnb.state.rowindex import GONE, HASH, ROW, RowIndex
+from streamnb.state.rowindex import GONE, HASH, ROW, RowIndex, bytes_in_use, distinct
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
 
-__all__ = ["KeyedTable", "append_rows", "find_rows", "forget_rows", "write_rows"]
+__all__ = ["KeyedTable", "append_rows", "find_rows", "fold_rows", "forget_rows", "write_rows"]
 
 INDEX_ROWS = 150_000
 """From so many rows on a table is indexed in memory: at 200,000 that is as fast for small batches, faster for large."""
 MEMORY_SHARE = 4
-"""All indexes together take at most one part in so many of DuckDB's memory limit, beside it."""
+"""All indexes of the process take at most one part in so many of DuckDB's memory limit, beside it."""
+_BYTES_MAX = 1 << 30  # Arrow counts the bytes of a column of texts with 32 bits
 _LOOKS = 8  # a small table is counted again after so many batches
 _NEWER_MIN = 100_000
 _NEWER_SHARE = 4  # the newer rows are folded when they are one part in so many of all
 _NEWER_MAX = 1_000_000
-_BYTES_A_ROW = 16  # the hash and the number of the row
+_BYTES_A_ROW = 24  # the hash, once more in its order, and the number of the row
 _HASH = "hash({})"
+_LIMIT = Sql("SELECT TRY(parse_formatted_bytes(current_setting('memory_limit')))")  # no limit is written in PiB
 _HUGE = "HUGEINT"  # Arrow has no integers of 128 bits
 
 
@@ -41,7 +44,7 @@ _HUGE = "HUGEINT"  # Arrow has no integers of 128 bits
 class KeyedTable:
     """A state table with one row per key, the table of its newer rows, and the names of the key's columns.
 
-    Columns of the key are never NULL. ``found`` names the relation of rows that were looked up in the index.
+    ``found_name`` names the Arrow table of rows that were looked up in the index.
     """
 
     rows: StateTable
@@ -53,9 +56,7 @@ class KeyedTable:
     def of(cls, rows: StateTable, newer_name: Sql, keys: tuple[str, ...], found_name: str) -> KeyedTable:
         """Declare a keyed table over the columns of a state table."""
         columns = (*rows.columns, ("number", Sql("BIGINT")), (GONE, Sql("BOOLEAN")))
-        newer = StateTable(newer_name, columns, rows.durable, read=sql("(SELECT * FROM {} LIMIT 0)", newer_name))
-        table = cls(rows, newer, keys, found_name)
-        return replace(table, rows=replace(rows, read=table.newest))
+        return cls(rows, StateTable(newer_name, columns, rows.durable), keys, found_name)
 
     @property
     def tables(self) -> tuple[StateTable, StateTable]:
@@ -105,7 +106,8 @@ class KeyedTable:
         )
 
     def _same(self, first: str, second: str) -> Sql:
-        return join(" AND ", [sql("{}.{k} = {}.{k}", ident(first), ident(second), k=ident(k)) for k in self.keys])
+        same = "{0}.{2} IS NOT DISTINCT FROM {1}.{2}"  # a table's key of several columns may have a NULL
+        return join(" AND ", [sql(same, ident(first), ident(second), ident(k)) for k in self.keys])
 
     def as_arrow(self, relation: Sql, more: tuple[Sql, ...] = ()) -> Sql:
         """Select what the index holds of a relation's rows: the table's columns, and the hash of the key."""
@@ -144,7 +146,7 @@ class _Held:
     """What is known of a keyed table: its index, or that it is scanned ``looks`` times before it is counted again.
 
     ``rows`` is the length of the table when it was counted or folded, ``written`` that of the table of newer rows,
-    ``number`` the newest write's.
+    ``number`` the newest write's; ``found_name`` is that of the Arrow table that was registered for found rows.
     """
 
     rows: int
@@ -152,6 +154,7 @@ class _Held:
     number: int
     index: RowIndex | None = None
     looks: int = _LOOKS
+    found_name: str | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -183,9 +186,10 @@ def find_rows(store: Store, tables: Sequence[KeyedTable], touched: Sql) -> list[
             continue
         if hashes is None:
             (column,) = store.numbers(touched).values()
-            hashes = np.unique(column)
+            hashes = distinct(column)
         found = held.index.find(hashes)
         store.register(table.found_name, found)
+        store.versions[table.rows.name] = replace(held, found_name=table.found_name)
         rows.append(found)
     return rows or None
 
@@ -198,11 +202,17 @@ def write_rows(store: Store, table: KeyedTable, found: pa.Table, changed: Sql) -
     held: _Held = store.versions[table.rows.name]
     assert held.index is not None
     rows = store.arrow(table.as_arrow(changed, (ident(ROW), ident(GONE))))
-    if len(rows):
-        held = _appended(store, table, held, changed)
-        assert held.index is not None
-        index = held.index.replaced(found, rows)
-        store.versions[table.rows.name] = replace(held, index=index if held.written else index.merged())
+    if not len(rows):
+        return
+    held = _appended(store, table, held, changed)
+    assert held.index is not None
+    index = held.index.replaced(found, rows)
+    if held.written:
+        held = replace(held, index=index)
+    else:  # folded
+        is_kept = index.nbytes <= _BYTES_MAX and _room(store) >= 0
+        held = replace(held, index=index.merged() if is_kept else None)
+    store.versions[table.rows.name] = held
 
 
 def append_rows(store: Store, table: KeyedTable, changed: Sql) -> bool:
@@ -245,12 +255,23 @@ def _folded(store: Store, table: KeyedTable, held: _Held) -> _Held:
     if not held.written:
         return held
     table.fold(store)
-    return replace(_counted(store, table), number=held.number, index=held.index)
+    return replace(_counted(store, table), number=held.number, index=held.index, found_name=held.found_name)
+
+
+def fold_rows(store: Store, table: KeyedTable) -> None:
+    """Have all rows in the table itself, and no index: for statements that know nothing of keyed tables."""
+    held: _Held = store.versions.get(table.rows.name) or _UNKNOWN
+    if held is _UNKNOWN:
+        held = _counted(store, table)
+    held = _folded(store, table, held)
+    store.versions[table.rows.name] = replace(held, index=None, looks=_LOOKS)
 
 
 def forget_rows(store: Store, table: StateTable) -> None:
     """Forget what is held of a table, which was or will be created, dropped or changed by others."""
-    store.versions.pop(table.name, None)
+    held = store.versions.pop(table.name, None)
+    if isinstance(held, _Held) and held.found_name is not None:
+        store.unregister(held.found_name)
 
 
 def _counted(store: Store, table: KeyedTable) -> _Held:
@@ -279,11 +300,13 @@ def _opened(store: Store, tables: Sequence[KeyedTable]) -> list[_Held]:
 
 
 def _has_room(store: Store, tables: Sequence[KeyedTable], helds: Sequence[_Held]) -> bool:
-    """Tell whether the indexes of tables fit into what indexes may take."""
-    ((limit,),) = store.rows(sql("SELECT parse_formatted_bytes(current_setting('memory_limit'))"))
-    others = [held for name, held in store.versions.items() if name not in {table.rows.name for table in tables}]
-    taken = sum(held.index.nbytes for held in others if isinstance(held, _Held) and held.index is not None)
-    for table, held in zip(tables, helds, strict=True):
-        ((width,),) = store.rows(table.rows.width())
-        taken += round(held.all_rows * (width + _BYTES_A_ROW))
-    return bool(taken <= limit // MEMORY_SHARE)
+    """Tell whether indexes of tables fit into what indexes may take."""
+    widths = [store.rows(table.rows.width())[0][0] + _BYTES_A_ROW for table in tables]
+    sizes = [round(held.all_rows * width) for held, width in zip(helds, widths, strict=True)]
+    return all(size <= _BYTES_MAX for size in sizes) and sum(sizes) <= _room(store)
+
+
+def _room(store: Store) -> int:
+    """Tell how many bytes more indexes may take; fewer than none when they take too much."""
+    ((limit,),) = store.rows(_LIMIT)
+    return (sys.maxsize if limit is None else int(limit) // MEMORY_SHARE) - bytes_in_use()

@@ -9,6 +9,7 @@ whole, which is what takes back a transaction that failed.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["GONE", "HASH", "ROW", "RowIndex"]
+__all__ = ["GONE", "HASH", "ROW", "RowIndex", "bytes_in_use", "distinct"]
 
 HASH = "#"
 """The column of an index's tables that holds the hash of the key, UBIGINT."""
@@ -34,13 +35,16 @@ Hashes = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Level:
     """``hashes`` in ascending order, and for each the number of its row in ``table``, or _NONE."""
 
     hashes: Hashes
     rows: Rows
     table: pa.Table
+
+    def __post_init__(self) -> None:
+        _levels.add(self)
 
     @classmethod
     def of(cls, table: pa.Table, gone: Hashes | None = None) -> _Level:
@@ -65,10 +69,7 @@ class _Level:
     def has(self, hashes: Hashes) -> tuple[npt.NDArray[np.bool_], Rows]:
         """Tell which hashes the level has, and where the first entry of each stands."""
         first = np.searchsorted(self.hashes, hashes)
-        known = np.zeros(len(hashes), np.bool_)
-        inside = first < len(self.hashes)
-        known[inside] = self.hashes[first[inside]] == hashes[inside]
-        return known, first
+        return _stand_at(self.hashes, first, hashes), first
 
     def rows_at(self, first: Rows) -> Rows:
         """List the rows of the hashes whose first entries stand there."""
@@ -92,7 +93,15 @@ class _Level:
         return _Level.of(table, gone)
 
 
-@dataclass(frozen=True)
+_levels: weakref.WeakSet[_Level] = weakref.WeakSet()
+
+
+def bytes_in_use() -> int:
+    """Tell how many bytes all indexes of the process take."""
+    return sum(level.nbytes for level in list(_levels))
+
+
+@dataclass(frozen=True, eq=False)
 class RowIndex:
     """The rows of one table. ``levels`` has the newest first and always a base at its end."""
 
@@ -108,11 +117,6 @@ class RowIndex:
         """Tell how many bytes it takes."""
         return sum(level.nbytes for level in self.levels)
 
-    @property
-    def base_rows(self) -> int:
-        """Tell how many rows the base has."""
-        return len(self.levels[-1].table)
-
     def find(self, hashes: Hashes) -> pa.Table:
         """Return the rows of these hashes, each named once, with their numbers in a column ROW."""
         left, found = hashes, []
@@ -121,7 +125,8 @@ class RowIndex:
             if known.any():
                 found.append(level.table.take(level.rows_at(first[known])))
                 left = left[~known]
-        table = _joined(found) if found else self.levels[-1].table.slice(0, 0)
+        # not a slice of the base, which would keep all of it
+        table = _joined(found) if found else self.levels[-1].table.schema.empty_table()
         return table.append_column(ROW, pa.array(np.arange(len(table), dtype=np.int64)))
 
     def replaced(self, found: pa.Table, changed: pa.Table) -> RowIndex:
@@ -131,16 +136,18 @@ class RowIndex:
         of the found row that it replaces, or null, in ROW, and true in GONE where nothing comes in its place. A found
         row that is not replaced is of another key with the same hash, and stays.
         """
-        touched = np.unique(changed.column(HASH).to_numpy())
+        touched = distinct(changed.column(HASH).to_numpy())
         stays = np.ones(len(found), np.bool_)
         stays[changed.column(ROW).drop_null().to_numpy()] = False
-        stays &= np.isin(found.column(HASH).to_numpy(), touched)
+        left = found.filter(pa.array(stays)) if stays.any() else found.slice(0, 0)
+        left = left.filter(pa.array(_among(left.column(HASH).to_numpy(), touched)))
         names = self.levels[-1].table.column_names
         parts = [changed.filter(pc.invert(changed.column(GONE))).select(names)]
-        if stays.any():
-            parts.append(found.filter(pa.array(stays)).select(names))
+        if len(left):
+            parts.append(left.select(names))
         table = _joined(parts).combine_chunks()
-        top = _Level.of(table, np.setdiff1d(touched, table.column(HASH).to_numpy(), assume_unique=False))
+        there = np.sort(table.column(HASH).to_numpy())
+        top = _Level.of(table, touched[~_among(touched, there)])
         levels = (top, *self.levels)
         while len(levels) > 2 and len(levels[0].hashes) * _MERGED_FROM >= len(levels[1].hashes):
             levels = (levels[0].over(levels[1], is_lowest=False), *levels[2:])
@@ -152,6 +159,24 @@ class RowIndex:
         while len(levels) > 1:
             levels = (levels[0].over(levels[1], is_lowest=len(levels) == 2), *levels[2:])
         return RowIndex(levels)
+
+
+def distinct(hashes: Hashes) -> Hashes:
+    """Sort hashes and leave each once; for these, ``np.unique`` takes several times as long."""
+    ordered = np.sort(hashes)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
+def _among(hashes: Hashes, ordered: Hashes) -> npt.NDArray[np.bool_]:
+    """Tell which hashes are among others, which are in ascending order."""
+    return _stand_at(ordered, np.searchsorted(ordered, hashes), hashes)
+
+
+def _stand_at(ordered: Hashes, places: Rows, hashes: Hashes) -> npt.NDArray[np.bool_]:
+    inside = places < len(ordered)
+    found = np.zeros(len(hashes), np.bool_)
+    found[inside] = ordered[places[inside]] == hashes[inside]
+    return found
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:

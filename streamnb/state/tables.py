@@ -1,8 +1,9 @@
 """What an operator keeps between micro-batches: plain tables, described by a frozen declaration.
 
-The layout is the same for every operator: no primary key and no index, rows are looked up with their ``rowid`` by a
-join with the batch, deleted by ``rowid`` and inserted again. MERGE and UPDATE change rows in place and fall into slow
-modes on large tables, so they are kept for tables of a few rows.
+No table has a primary key or an index in DuckDB: rows are looked up with their ``rowid`` by a join with the batch,
+deleted by ``rowid`` and inserted again; large ones that are looked up by key are indexed in memory (``keyed.py``).
+MERGE and UPDATE change rows in place and fall into slow modes on large tables, so they are kept for tables of a few
+rows.
 
 A look-up scans the table, so what it costs is reading the column that it asks for. That is a hash of the key, of so few
 bits that DuckDB turns the hashes of a batch into a bitmap and tests it while it scans: with 64 bits it does not, nor
@@ -50,15 +51,11 @@ def key_hash(columns: Iterable[Sql]) -> Sql:
 
 @dataclass(frozen=True)
 class StateTable:
-    """A table of operator state: its full name, and its columns with their DuckDB types, in order.
-
-    ``read`` is the relation of its rows, where the table alone does not have them.
-    """
+    """A table of operator state: its full name, and its columns with their DuckDB types, in order."""
 
     name: Sql
     columns: tuple[tuple[str, Sql], ...]
     durable: bool = True
-    read: Sql | None = None
 
     @property
     def column_names(self) -> Sql:
@@ -89,7 +86,7 @@ class StateTable:
         return sql(
             "SELECT n, round(n * ({}))::BIGINT FROM (SELECT count(*) AS n FROM {})",
             self.width(),
-            self.read or self.name,
+            self.name,
         )
 
     def width(self) -> Sql:

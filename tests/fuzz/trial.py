@@ -18,7 +18,7 @@ from unittest import mock
 import duckdb
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import KeyedStep, Mode, Repeat, Statement, When
+from streamnb.backends.duckdb.operator import Fold, KeyedStep, Mode, Repeat, Statement, When
 from streamnb.duck import Sql
 from streamnb.errors import ParseFailedError, StreamnbError
 from streamnb.plan.clauses import QueryContext
@@ -76,6 +76,8 @@ def _pieces(step: Statement) -> tuple[Sql, ...]:
         return (step.times, step.first, *step.rest)
     if isinstance(step, KeyedStep):
         return (step.touched, *step.scanned, *step.found, *step.changed)
+    if isinstance(step, Fold):
+        return ()
     if isinstance(step, When):
         return (step.condition, *(piece for inner in (*step.then, *step.otherwise) for piece in _pieces(inner)))
     return (step,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pytest
 from streamnb.duck import Sql, ident, lit, sql
 from streamnb.state import keyed
 from streamnb.state.keyed import KeyedTable, find_rows, write_rows
+from streamnb.state.rowindex import bytes_in_use
 from streamnb.state.tables import StateTable
-from streamnb.store import Store
+from streamnb.store import DatabaseError, Store
 
 COLUMNS = (("k0", Sql("BIGINT")), ("big", Sql("HUGEINT")), ("r", Sql("STRUCT(a VARCHAR, l BIGINT[])")))
 TABLE = KeyedTable.of(StateTable(ident("t"), COLUMNS), ident("t:newer"), ("k0",), "t:found")
@@ -94,7 +96,6 @@ def test_newest_rows_are_read_and_folded(store: Store) -> None:
     put(store, 1, 5, gone=True)
     wanted = {0: (7, "new"), **{n: (-n << 70, f"row {n}") for n in (2, 3, 4)}}
     assert rows(store) == wanted and stored(store) == (5, 4)
-    assert store.rows(TABLE.rows.size())[0][0] == 4
     put(store, 2, 6)
     assert stored(store) == (5, 0)
     assert rows(store) == wanted | {2: (7, "new"), 6: (7, "new")}
@@ -133,6 +134,57 @@ def test_table_for_which_there_is_no_room_is_scanned(store: Store, monkeypatch: 
     store.reopen()
     assert not put(store, 1)
     assert stored(store) == (5, 0) and rows(store)[0] == rows(store)[1] == (7, "new")
+
+
+def test_index_that_has_outgrown_its_room_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, 5)
+    put(store, 0)
+    monkeypatch.setattr(keyed, "MEMORY_SHARE", 1 << 60)
+    assert put(store, 1, 2)
+    assert put(store, 3, 4, 5)  # folds
+    assert stored(store) == (6, 0)
+    assert not put(store, 1, gone=True)
+    assert set(rows(store)) == {0, 2, 3, 4, 5}
+
+
+def test_forgotten_table_leaves_nothing_in_memory(store: Store) -> None:
+    fill(store, 5)
+    put(store, 0)
+    keyed.forget_rows(store, TABLE.rows)
+    gc.collect()
+    assert bytes_in_use() == 0
+    with pytest.raises(DatabaseError):
+        store.rows(sql("SELECT * FROM {}", TABLE.found))
+
+
+def test_statements_that_know_no_index_find_all_rows_in_the_table(store: Store) -> None:
+    fill(store, 5)
+    put(store, 0, 7)
+    store.versions.clear()  # as after a restart
+    keyed.fold_rows(store, TABLE)
+    assert stored(store) == (6, 0) and rows(store)[7] == (7, "new")
+    assert not put(store, 1)
+
+
+def test_keys_with_a_null_are_replaced_like_others(store: Store) -> None:
+    columns = (("k0", Sql("INTEGER")), ("k1", Sql("INTEGER")), ("v", Sql("INTEGER")))
+    table = KeyedTable.of(StateTable(ident("u"), columns), ident("u:newer"), ("k0", "k1"), "u:found")
+    for part in table.tables:
+        store.execute(part.create())
+    store.execute(sql("INSERT INTO u SELECT range, NULL, 0 FROM range(4)"))
+    for value in range(1, 9):
+        row = sql("(SELECT 1 AS k0, NULL::INTEGER AS k1, {} AS v, false AS gone)", lit(value))
+        with store.transaction():
+            assert keyed.append_rows(store, table, row)
+    assert store.rows(sql("SELECT k0, v FROM {} ORDER BY k0", table.newest)) == [(0, 0), (1, 8), (2, 0), (3, 0)]
+
+
+def test_limit_that_duckdb_writes_in_another_way_is_no_limit(store: Store) -> None:
+    store.rows(sql("SELECT 1"))
+    fill(store, 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keyed, "_LIMIT", sql("SELECT TRY(parse_formatted_bytes('16383.9 PiB'))"))
+        assert put(store, 1)
 
 
 def test_number_that_arrow_does_not_know_within_a_value_is_not_indexed(store: Store) -> None:

@@ -3,8 +3,8 @@
 Theory of operation. ``records`` evaluates group and argument expressions once per record, drops records without a
 group, and numbers the rest by ``ord`` = seq · 2^32 + sub, the total order of the query as one number. ``changes``
 computes partials (grouped for the last change per key, running over ``ord`` for every change), looks the old states up
-and merges. State rows are replaced by ``rowid``. A row is *shown* while HAVING holds; the state remembers it, so that
-a row which stops matching leaves a tombstone, wherever the batch was cut.
+and merges. Rows of the state are replaced, in the table or by way of its index. A row is *shown* while HAVING holds;
+the state remembers it, so that a row which stops matching leaves a tombstone, wherever the batch was cut.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Layout:
 
         Of windows only the newest are read. An expression with another value each time cannot be evaluated twice.
         """
-        if self.spec.window is not None or self.chunked or any(c.volatile for c in self.group):
+        if self.spec.window is not None or any(c.volatile for c in self.group):
             return None
         return self.names.keyed_table("agg", self._columns, [f"k{i}" for i in range(len(self.shape.keys))])
 

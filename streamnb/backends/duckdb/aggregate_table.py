@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.backends.duckdb.aggregate_records import chunk_column, read_records
-from streamnb.backends.duckdb.operator import BatchShape
+from streamnb.backends.duckdb.operator import BatchShape, KeyedStep
 from streamnb.duck import Sql, duck_type, ident, join, sql
-from streamnb.state.tables import StateTable
+from streamnb.state.keyed import KeyedTable
 
 __all__ = ["input_rows", "signed_records"]
 
@@ -30,39 +30,43 @@ def _input_keys(shape: BatchShape) -> list[tuple[Sql, str, Sql]]:
     return [*keys, (Sql("ws"), "iws", Sql("BIGINT"))] if shape.windowed else keys
 
 
-def input_rows(layout: Layout, shape: BatchShape) -> StateTable:
+def input_rows(layout: Layout, shape: BatchShape) -> KeyedTable:
     """Declare the table of input rows."""
     row = sql("STRUCT({})", comma([sql("{} {}", n, t) for n, t in _row_fields(layout)]))
     columns = [(name, type_) for _, name, type_ in _input_keys(shape)]
-    return layout.names.state_table("agg_input", [*columns, ("row", row)])
+    return layout.names.keyed_table("agg_input", [*columns, ("row", row)], [name for name, _ in columns])
 
 
-def signed_records(layout: Layout, shape: BatchShape, source: Sql) -> list[Sql]:
+def signed_records(layout: Layout, shape: BatchShape, source: Sql) -> KeyedStep:
     """Read the changes into signed records (table r: sign, and ``emit``, whether the step shows); keep the new rows."""
     changes, stored = layout.table("d"), input_rows(layout, shape)
-    names = [ident(name) for _, name, _ in _input_keys(shape)]
-    return [
-        _paired(layout, shape, source),
+    records = sql(
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
+        layout.table("r"),
+        comma(Sql("*, (ord >> 32)::BIGINT AS seq"), chunk_column(layout)),
+        _signed(layout, changes),
+    )
+    changed = sql("(SELECT *, row IS NULL AS gone FROM {} WHERE is_last)", changes)
+    scanned = (
+        _paired(layout, shape, source, sql("(SELECT rowid AS rid, * FROM {})", stored.rows.name)),
+        records,
+        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", stored.rows.name, changed),
         sql(
-            "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM ({})",
-            layout.table("r"),
-            comma(Sql("*, (ord >> 32)::BIGINT AS seq"), chunk_column(layout)),
-            _signed(layout, changes),
+            "INSERT INTO {0} ({1}) SELECT {1} FROM {2} WHERE NOT gone",
+            stored.rows.name,
+            stored.rows.column_names,
+            changed,
         ),
-        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", stored.name, changes),
-        sql(
-            "INSERT INTO {} ({}) SELECT {}, row FROM {} WHERE is_last AND row IS NOT NULL",
-            stored.name,
-            stored.column_names,
-            comma(names),
-            changes,
-        ),
-    ]
+    )
+    named = comma([sql("{} AS {}", k, ident(name)) for k, name, _ in _input_keys(shape)])
+    touched = sql("SELECT {} FROM (SELECT {} FROM {})", stored.hashed, named, source)
+    found = (_paired(layout, shape, source, stored.found), records)
+    return KeyedStep((stored,), touched, scanned, found, (changed,))
 
 
-def _paired(layout: Layout, shape: BatchShape, source: Sql) -> Sql:
+def _paired(layout: Layout, shape: BatchShape, source: Sql, stored: Sql) -> Sql:
     """List the changes of input rows (table d): ``row`` as it is from then on, ``old`` as it was before."""
-    keys, stored = _input_keys(shape), input_rows(layout, shape)
+    keys = _input_keys(shape)
     names = [ident(name) for _, name, _ in keys]
     row = sql("struct_pack({})", comma([sql("{0} := r.{0}", n) for n, _ in _row_fields(layout)]))
     read = sql(
@@ -75,12 +79,12 @@ def _paired(layout: Layout, shape: BatchShape, source: Sql) -> Sql:
         read_records(layout, source),
     )
     return sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, s.rowid AS rid, CASE WHEN row_number() OVER ({o}) = 1"
+        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.*, s.rid, CASE WHEN row_number() OVER ({o}) = 1"
         " THEN s.row ELSE lag(b.row) OVER ({o}) END AS old, lead(ord) OVER ({o}) IS NULL AS is_last"
         " FROM ({}) b LEFT JOIN {} s ON {}",
         layout.table("d"),
         read,
-        stored.name,
+        stored,
         join(" AND ", [sql("s.{0} = b.{0}", n) for n in names]),
         o=sql("PARTITION BY {} ORDER BY ord", comma([sql("b.{}", n) for n in names])),
     )

@@ -14,7 +14,7 @@ from streamnb.backends.duckdb.aggregate_records import (
     read_records,
 )
 from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
-from streamnb.backends.duckdb.operator import BatchShape, KeyedStep, Repeat, Stage, Statement, When, insert_errors
+from streamnb.backends.duckdb.operator import BatchShape, Fold, KeyedStep, Repeat, Stage, Statement, When, insert_errors
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.state.tables import StateTable
 
@@ -27,8 +27,8 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
     tables: tuple[StateTable, ...] = (layout.rows,) if layout.keyed is None else layout.keyed.tables
     statements: list[Statement] = [*evaluate_apart(layout, source)]
     if spec.input_is_table:
-        tables = (*tables, input_rows(layout, shape))
-        statements += [*signed_records(layout, shape, source), *_steps(layout, target), log_failures(layout, source)]
+        tables = (*tables, *input_rows(layout, shape).tables)
+        statements += [signed_records(layout, shape, source), *_steps(layout, target), log_failures(layout, source)]
     elif spec.window is not None:
         tables = (*tables, layout.clock)
         statements += _windowed(layout, source, target)
@@ -89,7 +89,9 @@ def _steps(layout: Layout, target: Sql) -> list[Statement]:
     if layout.chunked:
         chunk = sql("ch = ? - 1 AND {}", is_open or Sql("true"))
         changed = layout.table("n")
+        fold = [] if layout.keyed is None else [Fold(layout.keyed)]
         return [
+            *fold,
             layout.shape.create(target),
             Repeat(
                 sql("SELECT max(ch) + 1 FROM {}", layout.table("r")),
@@ -320,7 +322,7 @@ def output(layout: Layout) -> Sql:
 def _view(layout: Layout) -> Sql:
     """The query for the rows of the table, as they are now."""
     conditions = [Sql("shown")] if layout.tracks_shown else []
-    relation = sql("{} s", layout.rows.read or layout.rows.name)
+    relation = sql("{} s", layout.rows.name if layout.keyed is None else layout.keyed.newest)
     ends: list[Sql] = []
     if layout.spec.window is not None:
         ends = [Sql("ws"), *layout.window_end()]

@@ -2,7 +2,7 @@
 
 Rules: key and timestamp are the stream record's; a null stream value is dropped, by LEFT too; a null join key is
 dropped by INNER and padded by LEFT; changes of the table emit nothing, and count by their place in the order, whatever
-their timestamps say. State: the table's rows, looked up by a hash beside the key.
+their timestamps say. State: the table's rows, a keyed table.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ Rules, as in Kafka Streams: a change is forwarded when the result it makes, or t
 without a key is dropped; changes count by their place in the order, whatever their timestamps say.
 
 One window over the state's rows of the keys touched, and the batch's changes, tells both sides' rows before each
-change. State: the rows of both sides, looked up by a hash beside the key.
+change. State: the rows of both sides, keyed tables.
 """
 
 from __future__ import annotations

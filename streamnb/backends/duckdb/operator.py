@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.schema import SqlType
-from streamnb.state.keyed import KeyedTable, find_rows, write_rows
+from streamnb.state.keyed import KeyedTable, find_rows, fold_rows, write_rows
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
 
 __all__ = [
     "ERRORS",
     "BatchShape",
+    "Fold",
     "KeyedStep",
     "Mode",
     "Names",
@@ -177,7 +178,14 @@ class KeyedStep:
     changed: tuple[Sql, ...]
 
 
-Statement = Sql | Repeat | When | KeyedStep
+@dataclass(frozen=True)
+class Fold:
+    """Have all rows of a keyed table in the table itself, for the statements that follow."""
+
+    table: KeyedTable
+
+
+Statement = Sql | Repeat | When | KeyedStep | Fold
 """One step of an operator."""
 
 
@@ -221,6 +229,8 @@ def run_statements(store: Store, statements: Iterable[Statement]) -> int:
             errors += run_statements(store, chosen)
         elif isinstance(statement, KeyedStep):
             errors += _run_keyed(store, statement)
+        elif isinstance(statement, Fold):
+            fold_rows(store, statement.table)
         else:
             times = store.rows(statement.times)[0][0] or 0
             for round_ in range(1, times + 1):
