@@ -13,8 +13,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from streamnb.duck import Sql, ident, join, sql
@@ -178,20 +176,22 @@ def find_rows(store: Store, tables: Sequence[KeyedTable], touched: Sql) -> list[
     helds: list[_Held] = [store.versions.get(table.rows.name) or _UNKNOWN for table in tables]
     if any(held.is_stale for held in helds):
         helds = _opened(store, tables)
-    hashes: npt.NDArray[np.uint64] | None = None
+    if any(held.index is None for held in helds):
+        for table, held in zip(tables, helds, strict=True):
+            if held.index is not None:  # another one has outgrown its room
+                fold_rows(store, table)
+            else:
+                store.versions[table.rows.name] = replace(held, looks=held.looks - 1)
+        return None
+    (column,) = store.numbers(touched).values()
+    hashes = distinct(column)
     rows = []
     for table, held in zip(tables, helds, strict=True):
-        if held.index is None:
-            store.versions[table.rows.name] = replace(held, looks=held.looks - 1)
-            continue
-        if hashes is None:
-            (column,) = store.numbers(touched).values()
-            hashes = distinct(column)
-        found = held.index.find(hashes)
-        store.register(table.found_name, found)
+        assert held.index is not None
+        rows.append(held.index.find(hashes))
+        store.register(table.found_name, rows[-1])
         store.versions[table.rows.name] = replace(held, found_name=table.found_name)
-        rows.append(found)
-    return rows or None
+    return rows
 
 
 def write_rows(store: Store, table: KeyedTable, found: pa.Table, changed: Sql) -> None:

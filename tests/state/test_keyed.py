@@ -6,6 +6,7 @@ import gc
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from streamnb.duck import Sql, ident, lit, sql
@@ -49,15 +50,19 @@ def put(store: Store, *numbers: int, gone: bool = False) -> bool:
             if not gone:
                 store.execute(sql("INSERT INTO t SELECT k0, 7, {{a: 'new', l: NULL}} FROM {}", keys))
             return False
-        changed = sql(
-            "(SELECT s.rid, b.k0, 7::HUGEINT AS big, {{a: 'new', l: NULL}}::STRUCT(a VARCHAR, l BIGINT[]) AS r,"
-            " {} AS gone FROM {} b LEFT JOIN {} s USING (k0))",
-            lit(gone),
-            keys,
-            TABLE.found,
-        )
-        write_rows(store, TABLE, found[0], changed)
+        put_found(store, found[0], *numbers, gone=gone)
     return True
+
+
+def put_found(store: Store, found: pa.Table, *numbers: int, gone: bool = False) -> None:
+    changed = sql(
+        "(SELECT s.rid, b.k0, 7::HUGEINT AS big, {{a: 'new', l: NULL}}::STRUCT(a VARCHAR, l BIGINT[]) AS r,"
+        " {} AS gone FROM (SELECT unnest({}) AS k0) b LEFT JOIN {} s USING (k0))",
+        lit(gone),
+        Sql(str(list(numbers))),
+        TABLE.found,
+    )
+    write_rows(store, TABLE, found, changed)
 
 
 def rows(store: Store) -> dict[int, tuple[int, str]]:
@@ -145,6 +150,35 @@ def test_index_that_has_outgrown_its_room_is_given_up(store: Store, monkeypatch:
     assert stored(store) == (6, 0)
     assert not put(store, 1, gone=True)
     assert set(rows(store)) == {0, 2, 3, 4, 5}
+
+
+def test_tables_that_belong_together_are_all_indexed_or_none(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = KeyedTable.of(StateTable(ident("o"), COLUMNS), ident("o:newer"), ("k0",), "o:found")
+    for part in other.tables:
+        store.execute(part.create())
+    fill(store, 5)
+    touched = sql("SELECT {} FROM range(3) r(k0)", TABLE.hashed)
+    found = find_rows(store, [TABLE, other], touched)
+    assert found is not None and [len(rows) for rows in found] == [3, 0]
+    monkeypatch.setattr(keyed, "MEMORY_SHARE", 1 << 60)
+    with store.transaction():
+        put_found(store, found[0], *range(6))  # folds, and has no room
+    assert find_rows(store, [TABLE, other], touched) is None
+    assert bytes_in_use() == 0 and stored(store) == (6, 0)
+
+
+def test_table_of_a_transaction_that_failed_can_be_forgotten(store: Store) -> None:
+    fill(store, 5)
+    for _ in range(2):
+        with pytest.raises(RuntimeError), store.transaction():
+            assert find_rows(store, [TABLE], sql("SELECT {} FROM (SELECT 1 AS k0)", TABLE.hashed))
+            raise RuntimeError
+        keyed.forget_rows(store, TABLE.rows)
+        assert put(store, 1)
+    with pytest.raises(RuntimeError), store.transaction():
+        assert find_rows(store, [TABLE], sql("SELECT {} FROM (SELECT 1 AS k0)", TABLE.hashed))
+        raise RuntimeError
+    keyed.forget_rows(store, TABLE.rows)
 
 
 def test_forgotten_table_leaves_nothing_in_memory(store: Store) -> None:
