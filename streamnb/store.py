@@ -394,6 +394,15 @@ class Store:
         failpoint("store.after_checkpoint")
         return True
 
+    def clear_deleted(self) -> None:
+        """Give back the room of rows that were deleted from this connection's temporary tables.
+
+        DuckDB does it by itself for a database in memory only: the setting that has the engine choose the moment at
+        which the write-ahead log is folded holds for temporary tables too.
+        """
+        with contextlib.suppress(duckdb.TransactionException), self._running(sql("CHECKPOINT temp")):
+            self._connection.execute("CHECKPOINT temp")
+
     def interrupt(self) -> None:
         """End the statement that runs on this connection, from any thread; nothing happens on a closed one."""
         with contextlib.suppress(duckdb.ConnectionException):

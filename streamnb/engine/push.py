@@ -28,6 +28,9 @@ __all__ = ["REPORTED_MAX", "PushQuery"]
 HEARTBEAT_S = 1.0
 STOP_S = 2.0
 REPORTED_MAX = 1000
+DEAD_ROWS_MAX = 100_000
+"""So many records are taken in before rows of the state that they have replaced are cleared away."""
+_CLEARED_SHARE = 20  # of the time, at most one part in so many goes into that
 Report = Callable[[Sequence[LogEntry]], "Future[None] | None"]
 _log = logging.getLogger(__name__)
 
@@ -79,6 +82,8 @@ class PushQuery:
         self.backlog = Backlog()
         self.stopped = False
         self.watches: tuple[Watch, ...] = ()
+        self._uncleared = 0
+        self._clear_from_s = 0.0
         try:
             task.prepare(store, earliest=earliest)
         except BaseException:
@@ -145,6 +150,7 @@ class PushQuery:
         if result.count:
             self._deliver()
             self.rows_in += result.count
+            self._clear(result.count)
         self.task.accept(result)
         self.backlog.add(result.count, more=result.count > 0 or result.more or result.waiting)
         if not self.backlog.is_known:  # a broker has not told yet
@@ -152,6 +158,16 @@ class PushQuery:
         if result.log:
             self._tell(result.log[:REPORTED_MAX])
         return result.count > 0 or result.more
+
+    def _clear(self, count: int) -> None:
+        """Clear replaced rows away when there may be many: TEMP tables keep them, and each look-up reads them."""
+        self._uncleared += count
+        began = time.monotonic()
+        if self._uncleared > DEAD_ROWS_MAX and began >= self._clear_from_s:
+            self._store.clear_deleted()
+            self._uncleared = 0
+            ended = time.monotonic()
+            self._clear_from_s = ended + _CLEARED_SHARE * (ended - began)
 
     def _tell(self, entries: Sequence[LogEntry]) -> None:
         """Report errors of records, and wait until that is done, but no longer than the query goes on."""
