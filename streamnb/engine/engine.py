@@ -27,7 +27,6 @@ from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, write
 from streamnb.engine.running import Connector, PersistentQuery, QueryFailed, Stepped
 from streamnb.errors import LogError, StoreBrokenError, StoreError
 from streamnb.failpoints import failpoint
-from streamnb.heap import give_back
 from streamnb.log.embedded import EmbeddedLog
 from streamnb.store import Store
 
@@ -216,7 +215,6 @@ class Engine:
         if now_ms - self._trimmed_ms < TRIM_MS:
             return
         self._trimmed_ms = now_ms
-        give_back()
         kept = [t for t in self.log.topics() if t.retention_ms is not None or "compact" in t.cleanup]
         for topic in kept:
             with self.store.transaction():
