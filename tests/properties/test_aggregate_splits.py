@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -31,12 +31,15 @@ PARTS = {"a": 0, "b": 1, "c": 1, None: 0}
 SPLITS = ((1,), (3, 1, 7), (60,))
 
 
-@pytest.fixture(autouse=True, scope="module", params=LAYOUTS)
-def few_hashes(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give half of all groups one hash, and keep them in each layout."""
-    with pytest.MonkeyPatch.context() as patch:
-        choose_layout(patch, request.param)
-        yield
+@pytest.fixture(autouse=True)
+def layout(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Give half of all groups one hash; groups without windows are kept in both layouts."""
+    chosen = str(getattr(request, "param", LAYOUTS[0]))
+    choose_layout(monkeypatch, chosen)
+    return chosen
+
+
+both_layouts = pytest.mark.parametrize("layout", LAYOUTS, indirect=True)
 
 
 @functools.cache
@@ -131,12 +134,14 @@ def check(
 quick = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
+@both_layouts
 @quick
 @given(records=streams(), limit=st.sampled_from([None, 4]))
 def test_groups_equal_the_oracle_however_they_are_cut(records: list[Record], limit: int | None) -> None:
     check(records, FEW, None, limit=limit)
 
 
+@both_layouts
 @quick
 @given(records=streams(fractions=True))
 def test_double_sums_equal_the_oracle_to_the_last_bit(records: list[Record]) -> None:
@@ -197,12 +202,18 @@ def random_stream(seed: int, count: int, groups: int, jitter: int, step: float) 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    ("window", "final"),
+    ("window", "final", "layout"),
     [
-        (None, False), (tumbling(200, 20), False), (hopping(300, 120, 0), False), (session(30, 20), False),
-        (session(30, 0), False), (tumbling(200, 0), True), (hopping(300, 120, 50), True), (session(30, 20), True),
+        (None, False, LAYOUTS[1]),
+        *((window, final, LAYOUTS[0]) for window, final in (
+            (None, False), (tumbling(200, 20), False), (hopping(300, 120, 0), False), (session(30, 20), False),
+            (session(30, 0), False), (tumbling(200, 0), True), (hopping(300, 120, 50), True), (session(30, 20), True),
+        )),
     ],
+    indirect=["layout"],
 )  # fmt: skip
-def test_large_batches_of_all_aggregates_equal_the_oracle(seed: int, window: WindowSpec | None, final: bool) -> None:
+def test_large_batches_of_all_aggregates_equal_the_oracle(
+    seed: int, window: WindowSpec | None, final: bool, layout: str
+) -> None:
     count = 800 if window is not None and window.kind == "SESSION" else 3000  # rounds are slow with all aggregates
     check(random_stream(seed, count, 40, 60, 1.5), ALL, window, final=final, splits=[(1500,), (700, 13)])
