@@ -116,6 +116,18 @@ class KeyedTable:
         ]
         return sql("SELECT {}, {} AS {} FROM {}", join(", ", [*columns, *more]), self.hashed, ident(HASH), relation)
 
+    def replaced(self, changed: Sql) -> tuple[Sql, Sql]:
+        """Replace rows in the table itself, where ``rid`` of the changed ones is a ``rowid``; see ``write_rows``."""
+        return (
+            sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", self.rows.name, changed),
+            sql(
+                "INSERT INTO {0} ({1}) SELECT {1} FROM {2} WHERE NOT gone",
+                self.rows.name,
+                self.rows.column_names,
+                changed,
+            ),
+        )
+
     def fold(self, store: Store) -> None:
         """Move the newer rows into the table."""
         failpoint("store.before_fold")

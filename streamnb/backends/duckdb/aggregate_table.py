@@ -50,13 +50,7 @@ def signed_records(layout: Layout, shape: BatchShape, source: Sql) -> KeyedStep:
     scanned = (
         _paired(layout, shape, source, sql("(SELECT rowid AS rid, * FROM {})", stored.rows.name)),
         records,
-        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", stored.rows.name, changed),
-        sql(
-            "INSERT INTO {0} ({1}) SELECT {1} FROM {2} WHERE NOT gone",
-            stored.rows.name,
-            stored.rows.column_names,
-            changed,
-        ),
+        *stored.replaced(changed),
     )
     named = comma([sql("{} AS {}", k, ident(name)) for k, name, _ in _input_keys(shape)])
     touched = sql("SELECT {} FROM (SELECT {} FROM {})", stored.hashed, named, source)

@@ -120,6 +120,15 @@ class JoinSides:
         columns = [("h", HASH_TYPE), *self.key_types(), ("record", side.packed_type)]
         return self.names.keyed_table(f"{self.step}_{name}", columns, self.matched_names)
 
+    def touched(self, hashed: Sql) -> Sql:
+        """Hash the keys of all records of both batches."""
+        return sql("SELECT {0} FROM {1} UNION ALL SELECT {0} FROM {2}", hashed, self.left.batch, self.right.batch)
+
+    def scanned(self, state: KeyedTable) -> Sql:
+        """Look up the rows of the keys touched in a table itself."""
+        touched = self.touched(self.hashed)
+        return sql("(SELECT rowid AS rid, * FROM {} WHERE h IN ({}))", state.rows.name, touched)
+
     def temp(self, name: str) -> Sql:
         """Name a TEMP table of the join."""
         return self.names.temp(f"{self.step}_{name}")

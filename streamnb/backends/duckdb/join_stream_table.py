@@ -19,34 +19,15 @@ def compile_stream_table(sides: JoinSides) -> Stage:
     state = sides.keyed_table("table", sides.right)
     changes, rows = sides.temp("changes"), sides.temp("rows")
     output = _output(sides, changes, rows)
-    scanned = (
-        _rows(sides, rows, _scanned(sides, state.rows.name)),
-        output,
-        sql(
-            "DELETE FROM {} WHERE rowid IN (SELECT s.rid FROM {} s JOIN {} c ON {} WHERE c.is_last)",
-            state.rows.name,
-            rows,
-            changes,
-            sides.equal("s", "c"),
-        ),
-        sql(
-            "INSERT INTO {} SELECT h, {}, record FROM {} WHERE is_last AND record IS NOT NULL",
-            state.rows.name,
-            sides.key_list,
-            changes,
-        ),
-    )
-    touched = sql(
-        "SELECT {0} FROM {1} UNION ALL SELECT {0} FROM {2}", state.hashed, sides.left.batch, sides.right.batch
-    )
     changed = sql(
         "(SELECT s.rid, c.*, c.record IS NULL AS gone FROM {} c LEFT JOIN {} s ON {} WHERE c.is_last)",
         changes,
         rows,
         sides.equal("s", "c"),
     )
+    scanned = (_rows(sides, rows, sides.scanned(state)), output, *state.replaced(changed))
     found = (_rows(sides, rows, state.found), output)
-    step = KeyedStep((state,), touched, scanned, found, (changed,))
+    step = KeyedStep((state,), sides.touched(state.hashed), scanned, found, (changed,))
     return Stage(state.tables, (_changes(sides, changes), step), sides.output)
 
 
@@ -62,18 +43,6 @@ def _changes(sides: JoinSides, target: Sql) -> Sql:
         sides.matched_list,
         sides.right.batch,
         sides.has_key,
-    )
-
-
-def _scanned(sides: JoinSides, state: Sql) -> Sql:
-    """Look up the rows of the table that the batch joins or changes."""
-    return sql(
-        "(SELECT rowid AS rid, * FROM {state} WHERE h IN (SELECT {hash} FROM {stream} UNION ALL"
-        " SELECT {hash} FROM {table}))",
-        state=state,
-        hash=sides.hashed,
-        stream=sides.left.batch,
-        table=sides.right.batch,
     )
 
 

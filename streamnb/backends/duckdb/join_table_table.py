@@ -13,7 +13,6 @@ from __future__ import annotations
 from streamnb.backends.duckdb.join_sides import JoinSides, Side
 from streamnb.backends.duckdb.operator import KeyedStep, Stage
 from streamnb.duck import Sql, join, lit, sql
-from streamnb.state.tables import StateTable
 
 __all__ = ["compile_table_table"]
 
@@ -24,25 +23,12 @@ def compile_table_table(sides: JoinSides) -> Stage:
     changes = sides.temp("changes")
     output = _output(sides, changes)
     changed = _changed(sides, changes, 0), _changed(sides, changes, 1)
-    writes = [statement for n, state in enumerate(states) for statement in _write(state.rows, changed[n])]
-    scanned = (_changes(sides, changes, [_scanned(sides, state.rows) for state in states]), output, *writes)
-    touched = sql(
-        "SELECT {0} FROM {1} UNION ALL SELECT {0} FROM {2}", states[0].hashed, sides.left.batch, sides.right.batch
-    )
+    writes = [statement for n, state in enumerate(states) for statement in state.replaced(changed[n])]
+    scanned = (_changes(sides, changes, [sides.scanned(state) for state in states]), output, *writes)
+    touched = sides.touched(states[0].hashed)
     found = (_changes(sides, changes, [state.found for state in states]), output)
     tables = tuple(table for state in states for table in state.tables)
     return Stage(tables, (KeyedStep(states, touched, scanned, found, changed),), sides.output)
-
-
-def _scanned(sides: JoinSides, state: StateTable) -> Sql:
-    """Look up the rows of the keys touched."""
-    return sql(
-        "(SELECT rowid AS rid, * FROM {state} WHERE h IN (SELECT {h} FROM {left} UNION ALL SELECT {h} FROM {right}))",
-        state=state.name,
-        h=sides.hashed,
-        left=sides.left.batch,
-        right=sides.right.batch,
-    )
 
 
 def _changes(sides: JoinSides, target: Sql, stored: list[Sql]) -> Sql:
@@ -127,14 +113,6 @@ def _output(sides: JoinSides, changes: Sql) -> Sql:
         changes=changes,
         forwarded=forwarded,
     )
-
-
-def _write(state: StateTable, changed: Sql) -> list[Sql]:
-    """Replace the rows of a side by changed ones."""
-    return [
-        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", state.name, changed),
-        sql("INSERT INTO {0} ({1}) SELECT {1} FROM {2} WHERE NOT gone", state.name, state.column_names, changed),
-    ]
 
 
 def _changed(sides: JoinSides, changes: Sql, number: int) -> Sql:
