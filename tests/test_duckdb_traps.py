@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from streamnb.backends.duckdb.operator import Fold, KeyedStep, Repeat, Statement, When
+from streamnb.backends.duckdb.operator import texts_of
 from streamnb.duck import Sql
 from streamnb.store import DatabaseError, Store
 from tests.pipelines import RECENT, USERS, workspace
@@ -265,20 +265,9 @@ def test_operators_change_large_state_by_delete_and_insert_only() -> None:
         nb("CREATE STREAM NAMES (ID INT KEY, T STRING) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='JSON', PARTITIONS=1);")
         nb("CREATE STREAM PAIRS AS SELECT ROWKEY, T FROM RATINGS R FULL JOIN NAMES N WITHIN 1 HOUR ON R.ID = N.ID;")
         nb("CREATE TABLE LATER AS SELECT ID, NAME FROM USERS WHERE NAME > 'A';")
-        texts = [t for q in nb.pipeline.engine.queries.values() for s in q.task.program.statements for t in flat(s)]
+        texts = [t for q in nb.pipeline.engine.queries.values() for s in q.task.program.statements for t in texts_of(s)]
     changing = [t for t in texts if t.startswith(("MERGE", "UPDATE"))]
     assert changing and all('_clock"' in t.split(" ", 3)[2] for t in changing)
-
-
-def flat(statement: Statement) -> tuple[Sql, ...]:
-    """List the texts of a statement of an operator."""
-    if isinstance(statement, When):
-        return tuple(text for inner in (*statement.then, *statement.otherwise) for text in flat(inner))
-    if isinstance(statement, KeyedStep):
-        return (statement.touched, *statement.scanned, *statement.found, *statement.changed)
-    if isinstance(statement, Fold):
-        return ()
-    return (statement.first, *statement.rest) if isinstance(statement, Repeat) else (statement,)
 
 
 # JSON. Code: serde/json_format.py and json_layout.py: from_json sees only documents for which it is exact.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Fold, KeyedStep, Mode, Repeat, Statement, When
+from streamnb.backends.duckdb.operator import Fold, KeyedStep, Mode, Repeat, Statement, TimeStep, When
 from streamnb.catalog import DataSource
 from streamnb.errors import KsqlError
 from streamnb.plan.clauses import QueryContext
@@ -82,6 +82,10 @@ def _texts(step: Statement) -> list[tuple[str, str]]:
         return [(", as often as", step.times), *rounds]
     if isinstance(step, KeyedStep):
         return [("", statement) for statement in step.scanned]
+    if isinstance(step, TimeStep):
+        quick = [(", if no window closes", text) for text in step.quick]
+        exact = [(", if a window closes", text) for text in step.exact]
+        return [("", step.spans), *quick, (", if another window begins", step.leave), *exact]
     if isinstance(step, Fold):
         return []
     return [("", step)]

@@ -18,7 +18,7 @@ from unittest import mock
 import duckdb
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Fold, KeyedStep, Mode, Repeat, Statement, When
+from streamnb.backends.duckdb.operator import Mode, texts_of
 from streamnb.duck import Sql
 from streamnb.errors import ParseFailedError, StreamnbError
 from streamnb.plan.clauses import QueryContext
@@ -68,19 +68,6 @@ def _valid(rng: random.Random) -> str:
     text = str(draw_query(rng)).replace(" FROM S", " FROM TYPED", 1)
     text = text.replace("'a'", evil_text(rng)).replace("'abc'", evil_text(rng))
     return f"{text} EMIT CHANGES"
-
-
-def _pieces(step: Statement) -> tuple[Sql, ...]:
-    """List all the SQL of a step."""
-    if isinstance(step, Repeat):
-        return (step.times, step.first, *step.rest)
-    if isinstance(step, KeyedStep):
-        return (step.touched, *step.scanned, *step.found, *step.changed)
-    if isinstance(step, Fold):
-        return ()
-    if isinstance(step, When):
-        return (step.condition, *(piece for inner in (*step.then, *step.otherwise) for piece in _pieces(inner)))
-    return (step,)
 
 
 class Trials:
@@ -170,7 +157,7 @@ class Trials:
         for table in program.tables:
             self._read(table.create())
         for step in program.statements:
-            for piece in _pieces(step):
+            for piece in texts_of(step):
                 self._read(piece)
         return True
 

@@ -9,16 +9,17 @@ from streamnb.state.tables import key_hash
 __all__ = ["changed_rows", "judged_having", "with_having"]
 
 
-def changed_rows(layout: Layout, records: Sql, *, where: Sql | None = None, found: Sql | None = None) -> Sql:
+def changed_rows(
+    layout: Layout, records: Sql, *, where: Sql | None = None, found: Sql | None = None, since: Sql | None = None
+) -> Sql:
     """Select the changed rows: rid (old row), ord, part, identity, rt, parts as a, old shown.
 
-    The old rows are looked up in the state, or are those of a relation ``found``.
-
-    What an output takes from its record is in columns of their own (off, hdr, wi) where every change has one, else
-    in those of the newest record, ``newest``.
+    The old rows are looked up in the state, or are those of a relation ``found``; ``since`` is the start of the lowest
+    window that they can have. Besides, each changed row has what
+    its output takes from a record: off, hdr, wi.
     """
     condition = sql(" WHERE {}", where) if where is not None else Sql("")
-    rank = [ident("wi")] if layout.spec.window is not None else []
+    rank = [ident("wi")] if layout.overlaps else []
     extra = [*rank, ident("emit")] if layout.spec.input_is_table else rank
     if layout.every:
         over = sql("PARTITION BY {} ORDER BY ord", comma(layout.identity))
@@ -34,20 +35,22 @@ def changed_rows(layout: Layout, records: Sql, *, where: Sql | None = None, foun
         )
         carried = [*extra, Sql("off"), Sql("hdr"), Sql("is_last")]
     else:
+        carried = [*rank, Sql("off"), Sql("hdr")]
+        # one struct of them all would take as long as everything else
+        newest = [sql("arg_max_null({0}, ord) AS {0}", c) for c in (Sql("part"), *carried)]
         partial = sql(
-            "SELECT {}, max(ord) AS ord, max(part) AS part, max(ts) AS rt, arg_max(struct_pack({}), ord) AS newest,"
-            " {} FROM {}{} GROUP BY {}",
+            "SELECT {}, max(ord) AS ord, max(ts) AS rt, {}, {} FROM {}{} GROUP BY {}",
             comma(layout.identity),
-            comma([sql("{0} := {0}", c) for c in (ident("part"), ident("off"), ident("hdr"), *rank)]),
+            comma(newest),
             comma(layout.partials(GROUPED)),
             records,
             condition,
             comma(layout.identity),
         )
-        carried = [ident("newest")]
     columns = [sql("p.{}", c) for c in (*layout.identity, Sql("ord"), Sql("part"), *carried)]
     shown = [Sql("s.shown AS was_shown")] if layout.tracks_shown else []
-    stored, same = found or sql("(SELECT rowid AS rid, * FROM {})", layout.rows.name), layout.identity
+    bound = sql(" WHERE ws >= {}", since) if since is not None else Sql("")  # DuckDB skips what lies below
+    stored, same = found or sql("(SELECT rowid AS rid, * FROM {}{})", layout.rows.name, bound), layout.identity
     if layout.hashes:
         hashed = key_hash(layout.keys)
         partial = sql("SELECT *, {} AS h FROM ({})", hashed, partial)

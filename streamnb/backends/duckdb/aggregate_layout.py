@@ -22,7 +22,9 @@ from streamnb.plan.logical import AggregateCall, WindowSpec
 from streamnb.plan.typed import Typed
 from streamnb.schema import BIGINT, BYTES, STRING, Array, Map, SqlType, Struct
 from streamnb.state.keyed import KeyedTable
+from streamnb.state.streamtime import StreamClock
 from streamnb.state.tables import HASH_TYPE, StateTable
+from streamnb.windows import TimeWindows
 
 __all__ = ["AggregateSpec", "Layout"]
 
@@ -93,6 +95,17 @@ class Layout:
         return self.spec.window
 
     @property
+    def windows(self) -> TimeWindows:
+        """The arithmetic of tumbling and hopping windows."""
+        window = self.window
+        return TimeWindows(window.size_ms, window.advance_ms, window.grace_ms, window.retention_ms)
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether a record can fall into several windows; ``wi`` is then the rank of one among them."""
+        return self.spec.window is not None and self.window.advance_ms < self.window.size_ms
+
+    @property
     def keys(self) -> list[Sql]:
         """The group columns."""
         return self.shape.key_columns()
@@ -146,10 +159,9 @@ class Layout:
         return not plain and self.spec.window is None and not any(c.volatile for c in self.group)
 
     @property
-    def clock(self) -> StateTable:
+    def clock(self) -> StreamClock:
         """Stream time and the number of late records, per partition."""
-        columns = [("part", Sql("INTEGER")), ("st", Sql("BIGINT")), ("late", Sql("BIGINT"))]
-        return self.names.state_table("agg_clock", columns)
+        return StreamClock.of(self.names.state("agg_clock"), durable=self.names.durable)
 
     @property
     def tracks_shown(self) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "log_failures",
     "log_function_errors",
     "read_records",
+    "read_spans",
 ]
 
 RECORD_PROCESSING = 1
@@ -39,18 +40,32 @@ def evaluate_apart(layout: Layout, source: Sql) -> Iterator[Sql]:
 
 def read_records(layout: Layout, source: Sql) -> Sql:
     """Select the records that have a group: ord, part, off, ts, hdr, the group as k, the arguments as x."""
+    renamed = [sql("{} AS {}", ident(f"g{i}"), k) for i, k in enumerate(layout.keys)]
+    arguments = [n for n, _ in layout.args]
+    return sql(
+        "SELECT {} FROM ({})",
+        comma(Sql("ord"), Sql("part"), Sql("off"), Sql("ts"), Sql("hdr"), renamed, arguments),
+        _grouped(layout, source, sql("(seq::HUGEINT << 32) + sub AS ord, part, off, ts, hdr"), layout.args),
+    )
+
+
+def read_spans(layout: Layout, source: Sql) -> Sql:
+    """Select the lowest and the highest timestamp, per partition, of the records that have a group."""
+    return sql("SELECT part, min(ts), max(ts) FROM ({}) GROUP BY part", _grouped(layout, source, sql("part, ts"), ()))
+
+
+def _grouped(layout: Layout, source: Sql, columns: Sql, arguments: Sequence[tuple[Sql, Compiled]]) -> Sql:
+    """Select columns of the records that have a group, which is g0.., and arguments."""
     groups = [(ident(f"g{i}"), c) for i, c in enumerate(layout.group)]
     if layout.evaluates_apart:
-        values = [sql("{0}.v AS {0}" if c.can_raise else "{0}", n) for n, c in (*groups, *layout.args)]
+        values = [sql("{0}.v AS {0}" if c.can_raise else "{0}", n) for n, c in (*groups, *arguments)]
         relation = layout.table("e")
     else:
-        values = [sql("{} AS {}", c.sql, n) for n, c in (*groups, *layout.args)]
+        values = [sql("{} AS {}", c.sql, n) for n, c in (*groups, *arguments)]
         relation = sql("{} WHERE NOT vnull", source)
-    renamed = [sql("{} AS {}", g, k) for (g, _), k in zip(groups, layout.keys, strict=True)]
     return sql(
-        "SELECT {} FROM (SELECT (seq::HUGEINT << 32) + sub AS ord, part, off, ts, hdr, {} FROM {}) WHERE {}",
-        comma(Sql("ord"), Sql("part"), Sql("off"), Sql("ts"), Sql("hdr"), renamed, [n for n, _ in layout.args]),
-        comma(values),
+        "SELECT * FROM (SELECT {} FROM {}) WHERE {}",
+        comma(columns, values),
         relation,
         join(" AND ", [sql("{} IS NOT NULL", g) for g, _ in groups]),
     )

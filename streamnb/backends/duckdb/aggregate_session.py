@@ -25,7 +25,6 @@ from streamnb.backends.duckdb.aggregate_records import (
 from streamnb.backends.duckdb.aggregate_session_parts import kept_ms, matches
 from streamnb.backends.duckdb.aggregate_session_plain import plain_steps
 from streamnb.backends.duckdb.aggregate_session_rounds import rounds
-from streamnb.backends.duckdb.aggregate_time import advance_clock, late_count
 from streamnb.backends.duckdb.operator import Repeat, Stage
 from streamnb.duck import Sql, lit, sql
 
@@ -59,13 +58,12 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
         steps += plain_steps(layout, plain)
     steps.append(rounds(layout))
     steps.append(
-        advance_clock(
-            layout,
+        layout.clock.take(
             sql(
                 "SELECT part, max(st) AS st, count(l.ord) AS late FROM {} LEFT JOIN {} l USING (ord) GROUP BY part",
                 records,
                 layout.table("l"),
-            ),
+            )
         )
     )
     if layout.spec.emit_final:
@@ -82,10 +80,10 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
     )
     steps.append(log_failures(layout, source, [late]))
     return Stage(
-        (layout.rows, layout.clock),
+        (layout.rows, layout.clock.rows),
         tuple(steps),
         layout.shape,
-        late=late_count(layout),
+        late=layout.clock.late,
         view=None if layout.spec.emit_final else _view(layout),
         probes=group_probes(layout, source),
     )

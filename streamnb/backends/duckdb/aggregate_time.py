@@ -12,13 +12,23 @@ from streamnb.backends.duckdb.aggregate_records import (
     log_failures,
     log_function_errors,
     read_records,
+    read_spans,
 )
 from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
-from streamnb.backends.duckdb.operator import BatchShape, Fold, KeyedStep, Repeat, Stage, Statement, When, insert_errors
+from streamnb.backends.duckdb.operator import (
+    BatchShape,
+    Fold,
+    KeyedStep,
+    Repeat,
+    Stage,
+    Statement,
+    TimeStep,
+    insert_errors,
+)
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.state.tables import StateTable
 
-__all__ = ["advance_clock", "compile_groups", "late_count"]
+__all__ = ["compile_groups"]
 
 
 def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) -> Stage:
@@ -30,11 +40,12 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
         tables = (*tables, *input_rows(layout, shape).tables)
         statements += [signed_records(layout, shape, source), *_steps(layout, target), log_failures(layout, source)]
     elif spec.window is not None:
-        tables = (*tables, layout.clock)
+        tables = (*tables, layout.clock.rows)
         statements += _windowed(layout, source, target)
     elif _is_direct(layout):
         statements += [
-            *_grouped(layout, sql("({})", read_records(layout, source)), target),
+            *_changed(layout, sql("({})", read_records(layout, source))),
+            *_finished(layout, target),
             log_failures(layout, source),
         ]
     else:
@@ -43,7 +54,7 @@ def compile_groups(layout: Layout, shape: BatchShape, source: Sql, target: Sql) 
         tables,
         (*statements, *raised_having(layout)),
         layout.shape,
-        late=late_count(layout) if spec.window is not None else None,
+        late=layout.clock.late if spec.window is not None else None,
         view=None if spec.emit_final else _view(layout),
         once=not layout.every,
     )
@@ -68,58 +79,46 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
         Sql("NOT ok"),
         Sql("ws"),
     )
-    steps = _steps(layout, target)
-    exact = [_windowed_records(layout, source), _advance_clock(layout)]
+    timed = (_windowed_records(layout, source), _advance_clock(layout))
     if not _is_direct(layout):
-        return [*exact, *steps, log_failures(layout, source, [late])]
-    records, spans = read_records(layout, source), layout.table("s")
-    # rows leave the store when the stream time reaches another window: else the state is not read for them
-    moved = sql("(SELECT part, st FROM {} WHERE st // {a} > before // {a})", spans, a=lit(layout.window.advance_ms))
-    quick = [
-        advance_clock(layout, sql("SELECT part, st, 0 AS late FROM {}", spans)),
-        *_grouped(layout, sql("({})", _placed(layout, records)), target, moved),
-    ]
-    slow = [*exact, *(step for step in steps if isinstance(step, Sql)), insert_errors(late)]
-    return [_spans(layout, records), When(_all_open(layout), tuple(quick), tuple(slow)), log_failures(layout, source)]
+        return [*timed, *_steps(layout, target), log_failures(layout, source, [late])]
+    records = sql("({})", _placed(layout, read_records(layout, source)))
+    leave, end = _leave(layout), _finished(layout, target)
+    quick = (*_scanned(layout, records, since=Sql("?::BIGINT")), *end)
+    exact = (*timed, *_scanned(layout, layout.table("r"), Sql("ok")), leave, *end, insert_errors(late))
+    spans = read_spans(layout, source)
+    return [TimeStep(layout.windows, layout.clock, spans, quick, leave, exact), log_failures(layout, source)]
 
 
 def _steps(layout: Layout, target: Sql) -> list[Statement]:
     """Group the records that are in a table, write the state, and create the output batch."""
-    is_open = Sql("ok") if layout.spec.window is not None else None
+    windowed, final = layout.spec.window is not None, layout.spec.emit_final
+    is_open = Sql("ok") if windowed else None
+    leave = [_leave(layout)] if windowed and not final else []
     if layout.chunked:
         chunk = sql("ch = ? - 1 AND {}", is_open or Sql("true"))
-        changed = layout.table("n")
-        fold = [] if layout.keyed is None else [Fold(layout.keyed)]
+        first, *rest = _scanned(layout, layout.table("r"), chunk)
+        errors = log_function_errors(layout, layout.table("n"))
         return [
-            *fold,
+            *([] if layout.keyed is None else [Fold(layout.keyed)]),
             layout.shape.create(target),
             Repeat(
                 sql("SELECT max(ch) + 1 FROM {}", layout.table("r")),
-                _changes(layout, changed_rows(layout, layout.table("r"), where=chunk)),
-                (
-                    *_replace(layout),
-                    *log_function_errors(layout, changed),
-                    sql("INSERT INTO {} {}", target, output(layout)),
-                ),
+                first,
+                (*rest, *errors, sql("INSERT INTO {} {}", target, output(layout))),
             ),
+            *leave,
         ]
-    steps = _changed(layout, layout.table("r"), is_open)
-    if layout.spec.emit_final:
-        return [*steps, *final_statements(layout, target)]
-    return [*steps, sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout))]
+    changed = _changed(layout, layout.table("r"), is_open)
+    if final:
+        return [*changed, *log_function_errors(layout, layout.table("n")), *final_statements(layout, target)]
+    return [*changed, *leave, *_finished(layout, target)]
 
 
-def _grouped(layout: Layout, records: Sql, target: Sql, moved: Sql | None = None) -> list[Statement]:
-    """Group records of a relation, all of which count."""
-    return [
-        *_changed(layout, records, moved=moved),
-        sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout)),
-    ]
-
-
-def late_count(layout: Layout) -> Sql:
-    """The query for the number of records (per window) that came too late."""
-    return sql("SELECT coalesce(sum(late), 0)::BIGINT FROM {}", layout.clock.name)
+def _finished(layout: Layout, target: Sql) -> tuple[Sql, ...]:
+    """Log what went wrong in the changed rows, and create the output batch."""
+    create = sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout))
+    return (*log_function_errors(layout, layout.table("n")), create)
 
 
 def raised_having(layout: Layout) -> list[Sql]:
@@ -186,34 +185,9 @@ def _first_window(layout: Layout, ts: Sql) -> Sql:
     return sql("greatest(0, {0} - {1} + {2}) // {2} * {2}", ts, size, advance)
 
 
-def _spans(layout: Layout, records: Sql) -> Sql:
-    """Find the lowest timestamp, and the stream time before the batch and at its end, per partition."""
-    return sql(
-        "CREATE OR REPLACE TEMP TABLE {} AS SELECT b.part, min(b.ts) AS low, coalesce(max(c.st), -1) AS before,"
-        " greatest(max(b.ts), before) AS st FROM ({}) b"
-        " LEFT JOIN {} c ON c.part = b.part GROUP BY b.part",
-        layout.table("s"),
-        records,
-        layout.clock.name,
-    )
-
-
-def _all_open(layout: Layout) -> Sql:
-    """Ask whether every window that a record falls in is still open at the end of the batch."""
-    window = layout.window
-    return sql(
-        "SELECT coalesce(bool_and({} + {} > st - {}), true) FROM {}",
-        _first_window(layout, sql("low")),
-        lit(window.size_ms),
-        lit(window.grace_ms),
-        layout.table("s"),
-    )
-
-
 def _advance_clock(layout: Layout) -> Sql:
     """Take the stream time of each partition, and the number of late records, into the state."""
-    return advance_clock(
-        layout,
+    return layout.clock.take(
         sql(
             "SELECT part, max(st) AS st, count(*) FILTER (WHERE NOT ok) AS late FROM {} GROUP BY part",
             layout.table("r"),
@@ -221,31 +195,30 @@ def _advance_clock(layout: Layout) -> Sql:
     )
 
 
-def advance_clock(layout: Layout, seen: Sql) -> Sql:
-    """Merge (part, st, late) into the clock: a table of a few rows, so MERGE is no danger."""
-    return sql(
-        "MERGE INTO {} c USING ({}) n ON c.part = n.part WHEN MATCHED THEN UPDATE SET st = n.st, late = c.late + n.late"
-        " WHEN NOT MATCHED THEN INSERT (part, st, late) VALUES (n.part, n.st, n.late)",
-        layout.clock.name,
-        seen,
+def _changed(layout: Layout, records: Sql, where: Sql | None = None) -> tuple[Statement, ...]:
+    """Find the rows that records of a relation change (table n), and write the last state of each."""
+    keyed, scanned = layout.keyed, _scanned(layout, records, where)
+    if keyed is None:
+        return scanned
+    found = _changes(layout, changed_rows(layout, records, where=where, found=keyed.found))
+    changed = sql("(SELECT *, false AS gone FROM {})", _last(layout))
+    touched = sql("SELECT {} FROM {}", keyed.hashed, records)
+    return (KeyedStep((keyed,), touched, scanned, (found,), (changed,)),)
+
+
+def _scanned(layout: Layout, records: Sql, where: Sql | None = None, since: Sql | None = None) -> tuple[Sql, ...]:
+    """Find the changed rows, and write the last state of each, in the table itself."""
+    rows, last = layout.rows, _last(layout)
+    return (
+        _changes(layout, changed_rows(layout, records, where=where, since=since)),
+        sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", rows.name, last),
+        sql("INSERT INTO {0} ({1}) SELECT {1} FROM {2}", rows.name, rows.column_names, last),
     )
 
 
-def _changed(layout: Layout, records: Sql, where: Sql | None = None, moved: Sql | None = None) -> list[Statement]:
-    """Find the rows that records of a relation change (table n), and write the last state of each.
-
-    Rows leave the store at the stream times of ``moved``, or of the clock.
-    """
-    keyed, changed = layout.keyed, layout.table("n")
-    scanned = (_changes(layout, changed_rows(layout, records, where=where)), *_replace(layout, moved))
-    steps: tuple[Statement, ...] = scanned
-    if keyed is not None:
-        last = Sql(" WHERE is_last") if layout.every else Sql("")
-        found = _changes(layout, changed_rows(layout, records, where=where, found=keyed.found))
-        rows = sql("(SELECT *, false AS gone FROM {}{})", changed, last)
-        touched = sql("SELECT {} FROM {}", keyed.hashed, records)
-        steps = (KeyedStep((keyed,), touched, scanned, (found,), (rows,)),)
-    return [*steps, *log_function_errors(layout, changed)]
+def _last(layout: Layout) -> Sql:
+    """The relation of the changed rows as they are at the end of the batch."""
+    return sql("(SELECT * FROM {} WHERE is_last)", layout.table("n")) if layout.every else layout.table("n")
 
 
 def _changes(layout: Layout, changes: Sql) -> Sql:
@@ -254,29 +227,14 @@ def _changes(layout: Layout, changes: Sql) -> Sql:
     return sql("CREATE OR REPLACE TEMP TABLE {} AS {}", layout.table("n"), changes)
 
 
-def _replace(layout: Layout, moved: Sql | None = None) -> list[Sql]:
-    """Write the last state of each changed row, and drop rows that have left the store."""
-    changed, rows = layout.table("n"), layout.rows
-    last = Sql(" WHERE is_last") if layout.every else Sql("")
-    gone = sql("SELECT rid FROM {}{}", changed, last)
-    if layout.spec.window is not None and not layout.spec.emit_final:
-        gone = sql(
-            "{} UNION ALL SELECT s.rowid FROM {} s JOIN {} c ON s.part = c.part WHERE NOT ({})",
-            gone,
-            rows.name,
-            moved or layout.clock.name,
-            kept(layout),
-        )
-    return [
-        sql("DELETE FROM {} WHERE rowid IN ({})", rows.name, gone),
-        sql(
-            "INSERT INTO {0} ({1}) SELECT {1} FROM {2}{3}",
-            rows.name,
-            rows.column_names,
-            changed,
-            last,
-        ),
-    ]
+def _leave(layout: Layout) -> Sql:
+    """Drop the rows that have left the store."""
+    return sql(
+        "DELETE FROM {0} WHERE rowid IN (SELECT s.rowid FROM {0} s JOIN {1} c ON s.part = c.part WHERE NOT ({2}))",
+        layout.rows.name,
+        layout.clock.name,
+        kept(layout),
+    )
 
 
 def kept(layout: Layout) -> Sql:
@@ -289,25 +247,21 @@ def output(layout: Layout) -> Sql:
     """Select the output batch from the changed rows."""
     spec = layout.spec
     results, shown = layout.results(), Sql("true")
-    origin = Sql("n" if layout.every else "n.newest")
     if layout.tracks_shown:
         shown = Sql("n.pass")
         results = [sql("CASE WHEN pass THEN {} END", v) for v in layout.shape.value_columns()]
-    sub, ends = Sql("(n.ord & 4294967295)::BIGINT"), []
+    sub, ends = Sql("(n.ord & 4294967295)::BIGINT"), list[Sql]()
     if spec.window is not None:
         ends = [Sql("n.ws"), sql("n.ws + {} AS we", lit(spec.window.size_ms))]
-        windows = -(-spec.window.size_ms // spec.window.advance_ms)
-        if windows > 1:
-            sub = sql("{} * {} + {}.wi", sub, lit(windows), origin)
+        if layout.overlaps:
+            sub = sql("{} * {} + n.wi", sub, lit(layout.windows.windows_max))
     conditions = [Sql("(pass OR prev)")] if layout.tracks_shown else []
     conditions += [Sql("emit")] if spec.input_is_table and layout.every else []
     relation = sql("{} n", layout.table("n"))
     return sql(
-        "SELECT (n.ord >> 32)::BIGINT AS seq, {sub} AS sub, {o}.part, {o}.off, n.rt AS ts, {o}.hdr, NOT {shown}"
-        " AS vnull,"
-        " {columns} FROM {relation}{where} ORDER BY seq, sub",
+        "SELECT (n.ord >> 32)::BIGINT AS seq, {sub} AS sub, n.part, n.off, n.rt AS ts, n.hdr, NOT {shown} AS vnull,"
+        " {columns} FROM {relation}{where}",
         sub=sub,
-        o=origin,
         shown=shown,
         columns=comma(
             ends,

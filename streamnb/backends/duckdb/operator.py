@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.schema import SqlType
 from streamnb.state.keyed import KeyedTable, find_rows, fold_rows, write_rows
+from streamnb.state.streamtime import StreamClock
 from streamnb.state.tables import StateTable
 from streamnb.store import Store
+from streamnb.windows import TimeWindows
 
 __all__ = [
     "ERRORS",
@@ -28,11 +30,13 @@ __all__ = [
     "Repeat",
     "Stage",
     "Statement",
+    "TimeStep",
     "When",
     "create_errors",
     "insert_errors",
     "run_statements",
     "state_schema",
+    "texts_of",
 ]
 
 ERRORS = ident("temp", "errors")
@@ -185,7 +189,25 @@ class Fold:
     table: KeyedTable
 
 
-Statement = Sql | Repeat | When | KeyedStep | Fold
+@dataclass(frozen=True)
+class TimeStep:
+    """Statements over records in time windows, by whether the batch closes a window of its own records.
+
+    ``spans`` selects partition, lowest and highest timestamp of the records. Where all their windows are open at the
+    end of the batch, they were so all along: the clock is set, and ``quick`` are run, of which the first takes the
+    start of the lowest window as its parameter; ``leave`` too if the stream time has reached another window. Else
+    ``exact`` are run, which advance the clock themselves.
+    """
+
+    windows: TimeWindows
+    clock: StreamClock
+    spans: Sql
+    quick: tuple[Sql, ...]
+    leave: Sql
+    exact: tuple[Sql, ...]
+
+
+Statement = Sql | Repeat | When | KeyedStep | Fold | TimeStep
 """One step of an operator."""
 
 
@@ -231,6 +253,8 @@ def run_statements(store: Store, statements: Iterable[Statement]) -> int:
             errors += _run_keyed(store, statement)
         elif isinstance(statement, Fold):
             fold_rows(store, statement.table)
+        elif isinstance(statement, TimeStep):
+            errors += _run_timed(store, statement)
         else:
             times = store.rows(statement.times)[0][0] or 0
             for round_ in range(1, times + 1):
@@ -247,3 +271,36 @@ def _run_keyed(store: Store, step: KeyedStep) -> int:
     for table, rows, changed in zip(step.tables, found, step.changed, strict=True):
         write_rows(store, table, rows, changed)
     return errors
+
+
+def _run_timed(store: Store, step: TimeStep) -> int:
+    windows, before = step.windows, step.clock.read(store)
+    firsts, times = [], {}
+    for part, low, high in store.rows(step.spans):
+        firsts.append(windows.starts(low)[0])
+        times[part] = max(high, before.get(part, high))
+        if not windows.accepts(firsts[-1], times[part]):
+            return run_statements(store, step.exact)
+    step.clock.set(store, times, before)
+    first, *rest = step.quick
+    store.execute(first, (min(firsts, default=0),))
+    errors = run_statements(store, rest)
+    if any(st // windows.advance_ms > before.get(part, -1) // windows.advance_ms for part, st in times.items()):
+        store.execute(step.leave)
+    return errors
+
+
+def texts_of(statement: Statement) -> tuple[Sql, ...]:
+    """List all the SQL of a statement."""
+    if isinstance(statement, Repeat):
+        return (statement.times, statement.first, *statement.rest)
+    if isinstance(statement, KeyedStep):
+        return (statement.touched, *statement.scanned, *statement.found, *statement.changed)
+    if isinstance(statement, TimeStep):
+        return (statement.spans, *statement.quick, statement.leave, *statement.exact)
+    if isinstance(statement, Fold):
+        return ()
+    if isinstance(statement, When):
+        inner = (*statement.then, *statement.otherwise)
+        return (statement.condition, *(text for each in inner for text in texts_of(each)))
+    return (statement,)

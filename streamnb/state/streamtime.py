@@ -1,0 +1,63 @@
+"""Stream time: the highest timestamp of each partition so far, kept with the number of records that came too late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from streamnb.duck import Sql, join, sql
+from streamnb.state.tables import StateTable
+from streamnb.store import Store
+
+__all__ = ["StreamClock"]
+
+_COLUMNS = (("part", Sql("INTEGER")), ("st", Sql("BIGINT")), ("late", Sql("BIGINT")))
+
+
+@dataclass(frozen=True)
+class StreamClock:
+    """A state table of a row per partition: ``st`` in ms, and ``late``."""
+
+    rows: StateTable
+
+    @classmethod
+    def of(cls, name: Sql, *, durable: bool) -> StreamClock:
+        """Declare the table."""
+        return cls(StateTable(name, _COLUMNS, durable))
+
+    @property
+    def name(self) -> Sql:
+        """The relation: part, st, late."""
+        return self.rows.name
+
+    @property
+    def late(self) -> Sql:
+        """The query for the number of records (per window) that came too late."""
+        return sql("SELECT coalesce(sum(late), 0)::BIGINT FROM {}", self.name)
+
+    def take(self, seen: Sql) -> Sql:
+        """Merge (part, st, late) of a query into the table: one of a few rows, so MERGE is no danger."""
+        return sql(
+            "MERGE INTO {} c USING ({}) n ON c.part = n.part WHEN MATCHED THEN UPDATE SET st = n.st,"
+            " late = c.late + n.late WHEN NOT MATCHED THEN INSERT (part, st, late) VALUES (n.part, n.st, n.late)",
+            self.name,
+            seen,
+        )
+
+    def read(self, store: Store) -> dict[int, int]:
+        """Return the stream time of each partition that has one."""
+        return dict(store.rows(sql("SELECT part, st FROM {}", self.name)))
+
+    def set(self, store: Store, times: Mapping[int, int], before: Mapping[int, int]) -> None:
+        """Store the stream times of partitions, given those that are stored; for one batch cheaper than ``take``."""
+        moved = {part: st for part, st in times.items() if part in before and st != before[part]}
+        if moved:
+            query = sql(
+                "UPDATE {} SET st = CASE part {} END WHERE part IN ({})",
+                self.name,
+                join(" ", [sql("WHEN ? THEN ?")] * len(moved)),
+                join(", ", [sql("?")] * len(moved)),
+            )
+            store.execute(query, [value for pair in moved.items() for value in pair] + list(moved))
+        for part in times.keys() - before.keys():
+            store.execute(sql("INSERT INTO {} VALUES (?, ?, 0)", self.name), (part, times[part]))
