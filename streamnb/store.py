@@ -21,6 +21,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from streamnb.duck import Sql, duck_type, lit, sql
 from streamnb.errors import StoreBrokenError, StoreError, StoreLockedError
 from streamnb.failpoints import failpoint
+from streamnb.parsed import ParsedStatements
 from streamnb.quiet import Quiet
 from streamnb.schema import SqlType
 
@@ -55,10 +56,6 @@ _AMBIGUOUS = frozenset(
     | {"query", "state", "streamnb", "system", "temp", "topic"}
 )
 
-
-_PARSED_CHARS_MAX = 2_000_000
-"""How long the statements are together that a connection keeps parsed; that takes some 25 bytes a character."""
-_SEEN_MAX = 4096
 
 _KIND = re.compile(r"\A.*? Error: (?:Python exception occurred while executing the UDF: (?:KsqlFunctionError: )?)?")
 
@@ -153,47 +150,17 @@ def _open(shared: _Shared) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-class _ParsedStatements:
-    """What the texts of statements were parsed to: for small batches, parsing takes as long as planning.
+class _Registered:
+    """An Arrow table that is read under a name, and replaced there: for DuckDB, a new name costs 0.4 ms."""
 
-    Only texts that come again are kept: many have numbers in them that are never the same.
-    """
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
 
-    def __init__(self) -> None:
-        self._seen: dict[int, None] = {}  # hashes of texts that came once
-        self._kept: dict[Sql, duckdb.Statement] = {}  # the one that was used last stands last
-        self._chars = 0
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        return self.table.__arrow_c_stream__(requested_schema)
 
-    def look_up(self, connection: duckdb.DuckDBPyConnection, statement: Sql) -> duckdb.Statement | Sql:
-        """Return what to run for a text: the parsed statement, or the text as it is."""
-        parsed = self._kept.pop(statement, None) or self._parse_again(connection, statement)
-        if parsed is None:
-            return statement
-        self._kept[statement] = parsed
-        return parsed
-
-    def _parse_again(self, connection: duckdb.DuckDBPyConnection, statement: Sql) -> duckdb.Statement | None:
-        """Parse a text for keeping if it came before."""
-        known = hash(statement)
-        if known not in self._seen:
-            self._seen[known] = None
-            if len(self._seen) > _SEEN_MAX:
-                del self._seen[next(iter(self._seen))]
-            return None
-        parsed = connection.extract_statements(statement)
-        if len(parsed) != 1:
-            return None
-        self._chars += len(statement)
-        while self._chars > _PARSED_CHARS_MAX and self._kept:
-            oldest = next(iter(self._kept))
-            self._chars -= len(oldest)
-            del self._kept[oldest]
-        return parsed[0]
-
-    def clear(self) -> None:
-        self._seen.clear()
-        self._kept.clear()
-        self._chars = 0
+    def __arrow_c_schema__(self) -> object:
+        return self.table.schema.__arrow_c_schema__()
 
 
 class _Closed:
@@ -221,7 +188,8 @@ class Store:
         self.memory: dict[str, Any] = {}
         self.versions: dict[str, Any] = {}
         self._at_commit: dict[str, Callable[[], None]] | None = None
-        self._parsed = _ParsedStatements()
+        self._parsed = ParsedStatements[duckdb.Statement]()
+        self._registered: dict[str, _Registered] = {}
 
     @classmethod
     def open(cls, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> Store:
@@ -283,13 +251,13 @@ class Store:
     def rows(self, statement: Sql, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows as Python values."""
         with self._running(statement):
-            parsed = self._parsed.look_up(self._connection, statement)
+            parsed = self._parse(statement)
             return self._connection.execute(parsed, list(parameters) if parameters else None).fetchall()
 
     def arrow(self, query: Sql, parameters: Sequence[Any] = ()) -> pa.Table:
         """Run one query and return its rows as an Arrow table."""
         with self._running(query):
-            parsed = self._parsed.look_up(self._connection, query)
+            parsed = self._parse(query)
             return self._connection.sql(parsed, params=list(parameters) if parameters else None).to_arrow_table()
 
     def numbers(self, query: Sql, parameters: Sequence[Any] = ()) -> dict[str, Any]:
@@ -298,8 +266,11 @@ class Store:
         For small results it takes two thirds of the time of ``arrow``.
         """
         with self._running(query):
-            parsed = self._parsed.look_up(self._connection, query)
+            parsed = self._parse(query)
             return self._connection.execute(parsed, list(parameters) if parameters else None).fetchnumpy()
+
+    def _parse(self, statement: Sql) -> duckdb.Statement | Sql:
+        return self._parsed.look_up(statement, self._connection.extract_statements)
 
     @contextlib.contextmanager
     def _running(self, statement: Sql) -> Iterator[None]:
@@ -308,10 +279,22 @@ class Store:
 
     def register(self, name: str, table: pa.Table) -> None:
         """Make an Arrow table readable under a name, on this connection only."""
-        self._connection.register(name, table)
+        known = self._registered.get(name)
+        if known is not None:
+            known.table = table
+            return
+        self._registered[name] = _Registered(table)
+        self._connection.register(name, self._registered[name])
+
+    def release(self, name: str) -> None:
+        """Let go of a registered Arrow table; its name stays, for the next one."""
+        known = self._registered.get(name)
+        if known is not None:
+            known.table = known.table.schema.empty_table()
 
     def unregister(self, name: str) -> None:
-        """Forget a registered Arrow table."""
+        """Forget a registered Arrow table, and its name."""
+        self._registered.pop(name, None)
         self._connection.unregister(name)
 
     def create_function(
@@ -369,6 +352,7 @@ class Store:
     def _forget(self) -> None:
         self.memory.clear()
         self.versions.clear()
+        self._registered.clear()  # a name that is new in a transaction goes when that is taken back
 
     def at_commit(self, name: str, write: Callable[[], None]) -> None:
         """Call a function at the end of the open transaction, once for each name; at once where none is open."""

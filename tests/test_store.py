@@ -140,8 +140,8 @@ def test_statement_that_was_run_before_sees_the_table_as_it_is_now(store: Store)
 def test_statements_that_come_again_are_kept_parsed_up_to_a_bound(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamnb.store._PARSED_CHARS_MAX", 100)
-    monkeypatch.setattr("streamnb.store._SEEN_MAX", 20)
+    monkeypatch.setattr("streamnb.parsed._PARSED_CHARS_MAX", 100)
+    monkeypatch.setattr("streamnb.parsed._SEEN_MAX", 20)
     kept = store._parsed._kept
     for number in range(50):
         assert store.rows(Sql(f"SELECT {number:05}")) == [(number,)]
@@ -259,6 +259,26 @@ def test_registered_table_is_read_under_its_name(store: Store) -> None:
     store.unregister("given")
     with pytest.raises(DatabaseError):
         store.rows(sql("SELECT * FROM given"))
+
+
+def test_table_registered_anew_takes_the_place_of_the_one_before(store: Store) -> None:
+    both = sql("SELECT a.v, b.v FROM given a JOIN given b USING (v) ORDER BY 1")
+    for values in ([1, 2], ["x"], [None], [0.5, 2.5]):
+        store.register("given", pa.table({"w": values, "v": values}))
+        assert store.rows(both) == [(v, v) for v in values if v is not None]
+    store.release("given")
+    assert store.rows(both) == []
+    store.release("unknown")
+
+
+def test_table_registered_in_a_transaction_that_is_taken_back_can_be_registered_again(store: Store) -> None:
+    for _ in range(2):
+        with contextlib.suppress(RuntimeError), store.transaction():
+            store.register("given", pa.table({"v": [1]}))
+            assert store.rows(sql("SELECT v FROM given")) == [(1,)]
+            raise RuntimeError
+    store.register("given", pa.table({"v": [2]}))
+    assert store.rows(sql("SELECT v FROM given")) == [(2,)]
 
 
 def test_interrupt_ends_the_statement_of_another_thread(store: Store) -> None:

@@ -101,7 +101,7 @@ def write(store: Store, log: EmbeddedLog, entries: Sequence[LogEntry], now_ms: i
         rows = sql("(SELECT *, NULL::STRUCT(k VARCHAR, v BLOB)[] AS hdr FROM processing_log_entries)")
         log.append(PROCESSING_LOG_TOPIC, rows)
     finally:
-        store.unregister("processing_log_entries")
+        store.release("processing_log_entries")
 
 
 def _encode(entry: LogEntry, now_ms: int) -> bytes:

@@ -103,7 +103,7 @@ class AppendedRows:
         if self._waiting:
             self._store.register("waiting", pa.concat_tables(self._waiting))
             self._store.execute(sql("INSERT INTO {} SELECT * FROM waiting", self._rows.table))
-            self._store.unregister("waiting")
+            self._store.release("waiting")
             self._waiting, self._waiting_rows = [], 0
 
     def tidy(self) -> bool:
@@ -297,7 +297,7 @@ class KeyedRows:
         (dead,) = self._store.rows(sql("DELETE FROM {} WHERE id IN ({})", table, bases))[0]
         columns = join(", ", [sql("id, kh"), *self._keys, *self._rows.columns()])
         self._store.execute(sql("INSERT INTO {} SELECT {} FROM waiting WHERE NOT gone", table, columns))
-        self._store.unregister("waiting")
+        self._store.release("waiting")
         self._dead += dead
 
     def tidy(self) -> bool:

@@ -243,7 +243,7 @@ class Viewport:
         )
         self._start = start
         self._held = self._store.arrow(rows).combine_chunks()
-        self._store.unregister("picked")
+        self._store.release("picked")
         self._set_edges()
 
     def _pick(self, start: int, size: int, *, reverse: bool, count: bool) -> pa.Table:

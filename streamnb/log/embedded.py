@@ -263,7 +263,7 @@ class EmbeddedLog:
                 )
             )
         finally:
-            store.unregister("log_places")
+            store.release("log_places")
         store.execute(sql("DROP TABLE log_append"))
         return dict(enumerate(counts.tolist()))
 

@@ -197,7 +197,7 @@ def _insert(store: Store, source: Sql, target: Sql, sides: _Sides, pass_through:
             )
         )
     finally:
-        store.unregister(_STRICT_TABLE)
+        store.release(_STRICT_TABLE)
 
 
 def _relearn(sides: _Sides, doubtful: Sequence[Row], count: int) -> None:

@@ -91,7 +91,7 @@ def _append(pipeline: Pipeline, topic: str, values: Sequence[bytes]) -> None:
         with pipeline.store.transaction():
             pipeline.topics_of(topic).append(pipeline.store, topic, sql("alerts"))
     finally:
-        pipeline.store.unregister("alerts")
+        pipeline.store.release("alerts")
 
 
 def _plain(value: Any) -> Any:
