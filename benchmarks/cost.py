@@ -98,11 +98,11 @@ OPERATORS = {
         f"the same, TUMBLING, {WINDOWS} windows kept",
         "CREATE TABLE o AS SELECT k, COUNT(*) AS n, SUM(v) AS t, MAX(w) AS m FROM s WINDOW TUMBLING (SIZE 5 MINUTES)"
         " GROUP BY k;",
-        # all keys of a window, then the next window; batches fall into the last two
+        # all keys of a window, then the next window; batches fall into the last two, and time goes on
         (
             _stream(
                 "s",
-                f"least(j * {WINDOWS} // n, {WINDOWS - 1} - j % 2) * {5 * MINUTE_MS}",
+                f"least(j * {WINDOWS} // n, {WINDOWS - 1} - j % 2) * {5 * MINUTE_MS} + greatest(j - n, 0) // 10",
                 key=f"i % (n // {WINDOWS})",
             ),
         ),
