@@ -8,16 +8,18 @@ import sys
 from streamnb.functions.registry import default_registry
 from streamnb.plan.types import TYPE_WORDS
 from streamnb.sql.lalr import grammar
+from streamnb.sql.tokens import RESERVED
 
 __all__ = ["language_words"]
 
 
 def language_words() -> str:
-    """Return keywords, types and functions in capitals as a JSON object of three lists."""
+    """Return lists of words in capitals as a JSON object: keywords, those that can be names too, types, functions."""
     registry = default_registry()
     functions = {*registry.names(), *registry.aggregate_names(), *registry.table_names()}
     types = set(TYPE_WORDS)
-    lists = {"keywords": grammar().keywords - types, "types": types, "functions": functions}
+    keywords = grammar().keywords - types
+    lists = {"keywords": keywords, "names": keywords - set(RESERVED), "types": types, "functions": functions}
     return json.dumps({name: sorted(words) for name, words in lists.items()}, indent=1) + "\n"
 
 

@@ -14,6 +14,10 @@ CELL = """%%ksql -o q --chart bar
 SELECT CHANNEL, COUNT(*) AS N, 'it''s' AS T, CAST(STARS AS BIGINT) + 1.5 FROM RATINGS
   WINDOW TUMBLING (SIZE 5 SECONDS) /* for all
   lines */ WHERE STARS < :stars AND `q c` <> ${limit} GROUP BY CHANNEL EMIT CHANGES;"""
+NAMES = """%%ksql
+SELECT ID, R.KEY, SIZE AS QUERY FROM RATINGS R WINDOW HOPPING (SIZE 5 SECONDS, ADVANCE BY 1 SECOND, GRACE PERIOD 1 DAY)
+WHERE ID = 1 AND TIME < FIRST GROUP BY ID, TOPIC EMIT FINAL;
+CREATE TABLE T (ID INT PRIMARY KEY, SOURCE STRUCT<TYPE STRING>) WITH (KAFKA_TOPIC='t');"""
 LINE = "counts = %ksql SELECT * FROM RATINGS;\ntext = 'SELECT 1'"
 # Our marks are cut where the cell's own language has tokens of its own, so their texts are joined.
 TEXTS = """(kind) => [...document.querySelectorAll(`.snb-ksql-${kind}`)].map((mark) => mark.textContent).join('')"""
@@ -43,6 +47,16 @@ def test_cells_and_lines_are_coloured_as_statements(lab: Lab, notebook_page: Not
     assert len(set(colours)) == len(colours)
     screenshot(notebook_page, f"colours-{theme}", ".jp-InputArea-editor")
     assert notebook_page.console_errors == []
+
+
+def test_words_are_names_in_the_place_of_a_name(lab: Lab, notebook_page: NotebookPage) -> None:
+    notebook_page.open(lab, lab.write("names.ipynb", [NAMES]))
+    notebook_page.page.wait_for_selector(".snb-ksql-keyword")
+    words = "(kind) => [...document.querySelectorAll(`.snb-ksql-${kind}`)].map((mark) => mark.textContent).join(' ')"
+    assert notebook_page.page.evaluate(words, "keyword") == (
+        "SELECT AS FROM WINDOW HOPPING SIZE SECONDS ADVANCE BY SECOND GRACE PERIOD DAY WHERE AND GROUP BY EMIT FINAL"
+        " CREATE TABLE PRIMARY KEY WITH"
+    )
 
 
 def test_comment_shortcut_writes_a_comment_of_the_language(lab: Lab, notebook_page: NotebookPage) -> None:

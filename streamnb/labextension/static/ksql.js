@@ -25,6 +25,12 @@
     "g",
   );
 
+  // A word that is reserved nowhere is a name behind these, unless what follows makes it a clause: (SIZE 5, ADVANCE BY 1.
+  const BEFORE_NAMES = new Set(
+    ". , ( -> => := <> != <= >= || - + * / % = < > SELECT BY ON WHERE HAVING AND OR NOT AS INTO CASE WHEN THEN ELSE".split(" "),
+  );
+  const CLAUSE = /^\s+(?:\d|:|\$\{|BY\b|PERIOD\b)/i;
+
   let scope; // name of a package -> version -> how to get it
 
   async function shared(name) {
@@ -36,19 +42,22 @@
 
   // Cuts the statements of a text into {from, to, kind}; `at` is where the text begins in the cell.
   function* statementTokens(text, at, words) {
+    let before = "";
     for (const match of text.matchAll(TOKEN)) {
       const from = at + match.index;
       const to = from + match[0].length;
       const group = Object.keys(match.groups).find((name) => match.groups[name] !== undefined);
+      const word = match[0].toUpperCase();
       if (group !== "word") yield { from, to, kind: group };
       else {
-        const word = match[0].toUpperCase();
-        const called = /^\s*\(/.test(text.slice(match.index + match[0].length, match.index + match[0].length + 20));
-        if (words.functions.has(word) && called) yield { from, to, kind: "function" };
+        const next = text.slice(match.index + word.length, match.index + word.length + 20);
+        const isName = words.names.has(word) && BEFORE_NAMES.has(before) && !CLAUSE.test(next);
+        if (words.functions.has(word) && /^\s*\(/.test(next)) yield { from, to, kind: "function" };
         else if (words.types.has(word)) yield { from, to, kind: "type" };
-        else if (words.keywords.has(word)) yield { from, to, kind: "keyword" };
+        else if (words.keywords.has(word) && !isName) yield { from, to, kind: "keyword" };
         else yield { from, to, kind: "plain" };
       }
+      if (group !== "comment") before = word;
     }
   }
 
