@@ -281,6 +281,27 @@ def test_table_registered_in_a_transaction_that_is_taken_back_can_be_registered_
     assert store.rows(sql("SELECT v FROM given")) == [(2,)]
 
 
+def test_table_that_duckdb_refuses_does_not_take_the_name(store: Store) -> None:
+    with pytest.raises(DatabaseError, match="Decimal"):
+        store.register("given", pa.table({"v": pa.array([None], pa.decimal256(76, 0))}))
+    store.register("given", pa.table({"v": [1]}))
+    assert store.rows(sql("SELECT v FROM given")) == [(1,)]
+
+
+def test_registered_names_are_the_same_in_capitals(store: Store) -> None:
+    for name, value in (("given", 1), ("GIVEN", 2), ("Given", 3)):
+        store.register(name, pa.table({"v": [value]}))
+        assert store.rows(sql("SELECT v FROM given")) == [(value,)]
+
+
+def test_registered_table_is_let_go_of_by_a_transaction_that_is_taken_back(store: Store) -> None:
+    store.register("given", pa.table({"v": [1]}))
+    with contextlib.suppress(RuntimeError), store.transaction():
+        store.register("given", pa.table({"v": [2]}))
+        raise RuntimeError
+    assert store.rows(sql("SELECT v FROM given")) == []
+
+
 def test_interrupt_ends_the_statement_of_another_thread(store: Store) -> None:
     cursor = store.cursor()
     raised: list[BaseException] = []

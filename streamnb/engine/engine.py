@@ -338,8 +338,10 @@ class Engine:
             if records.num_rows == 0:
                 continue
             self.store.register("datagen_records", records)
-            connector.topics.append(self.store, connector.topic, sql("datagen_records"), part=sql("part"))
-            self.store.release("datagen_records")
+            try:
+                connector.topics.append(self.store, connector.topic, sql("datagen_records"), part=sql("part"))
+            finally:
+                self.store.release("datagen_records")
             self.checkpoint.save_connector(connector.name, connector.generator.position.emitted)
             count += records.num_rows
         return count
