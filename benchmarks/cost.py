@@ -29,7 +29,7 @@ from unittest.mock import patch
 from benchmarks.page import machine, table, write_section
 from benchmarks.profiling import profiled
 from streamnb import store
-from streamnb.backends.duckdb.operator import run_statements
+from streamnb.backends.duckdb.steps import run_statements
 from streamnb.clock import SystemClock
 from streamnb.duck import Sql
 from streamnb.engine import task

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from benchmarks.page import machine, table, write_section
 from streamnb.backends.duckdb.compile import Program, compile_plan
-from streamnb.backends.duckdb.operator import Mode, run_statements
+from streamnb.backends.duckdb.operator import Mode
+from streamnb.backends.duckdb.steps import run_statements
 from streamnb.clock import SystemClock
 from streamnb.duck import Sql, lit, sql
 from streamnb.engine.readers import EmbeddedReader

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from streamnb.backends.duckdb.compile import Program
-from streamnb.backends.duckdb.operator import ERRORS, create_errors, run_statements
+from streamnb.backends.duckdb.steps import ERRORS, create_errors, run_statements
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.engine.intake import Intake, Taken
 from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, rejected_entries

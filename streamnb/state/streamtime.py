@@ -44,20 +44,33 @@ class StreamClock:
             seen,
         )
 
-    def read(self, store: Store) -> dict[int, int]:
-        """Return the stream time of each partition that has one."""
-        return dict(store.rows(sql("SELECT part, st FROM {}", self.name)))
+    @property
+    def times(self) -> Sql:
+        """The query for the stream time of each partition: part, st."""
+        return sql("SELECT part, st FROM {}", self.name)
+
+    def move(self, parts: int) -> Sql:
+        """Set the stream times of so many partitions; takes part and st of each, then the parts once more."""
+        return sql(
+            "UPDATE {} SET st = CASE part {} END WHERE part IN ({})",
+            self.name,
+            join(" ", [sql("WHEN ? THEN ?")] * parts),
+            join(", ", [sql("?")] * parts),
+        )
+
+    def begin(self, parts: int) -> Sql:
+        """Give so many partitions their first stream times; takes part and st of each."""
+        return sql("INSERT INTO {} VALUES {}", self.name, join(", ", [sql("(?, ?, 0)")] * parts))
 
     def set(self, store: Store, times: Mapping[int, int], before: Mapping[int, int]) -> None:
         """Store the stream times of partitions, given those that are stored; for one batch cheaper than ``take``."""
         moved = {part: st for part, st in times.items() if part in before and st != before[part]}
         if moved:
-            query = sql(
-                "UPDATE {} SET st = CASE part {} END WHERE part IN ({})",
-                self.name,
-                join(" ", [sql("WHEN ? THEN ?")] * len(moved)),
-                join(", ", [sql("?")] * len(moved)),
-            )
-            store.execute(query, [value for pair in moved.items() for value in pair] + list(moved))
-        for part in times.keys() - before.keys():
-            store.execute(sql("INSERT INTO {} VALUES (?, ?, 0)", self.name), (part, times[part]))
+            store.execute(self.move(len(moved)), [*_flat(moved), *moved])
+        new = {part: st for part, st in times.items() if part not in before}
+        if new:
+            store.execute(self.begin(len(new)), _flat(new))
+
+
+def _flat(times: Mapping[int, int]) -> list[int]:
+    return [value for pair in times.items() for value in pair]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Fold, KeyedStep, Mode, Repeat, Statement, TimeStep, When
+from streamnb.backends.duckdb.operator import Mode
+from streamnb.backends.duckdb.steps import Fold, KeyedStep, Repeat, Statement, TimeStep, When
 from streamnb.catalog import DataSource
 from streamnb.errors import KsqlError
 from streamnb.plan.clauses import QueryContext
@@ -83,9 +84,9 @@ def _texts(step: Statement) -> list[tuple[str, str]]:
     if isinstance(step, KeyedStep):
         return [("", statement) for statement in step.scanned]
     if isinstance(step, TimeStep):
-        quick = [(", if no window closes", text) for text in step.quick]
+        open_ = [(", if no window closes", text) for text in (step.clock.move(1), step.find, *step.quick)]
         exact = [(", if a window closes", text) for text in step.exact]
-        return [("", step.spans), *quick, (", if another window begins", step.leave), *exact]
+        return [("", step.spans), ("", step.clock.times), *open_, (", if another window begins", step.leave), *exact]
     if isinstance(step, Fold):
         return []
     return [("", step)]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from streamnb.backends.duckdb.compile import Program, compile_plan
-from streamnb.backends.duckdb.operator import Mode, create_errors, run_statements
+from streamnb.backends.duckdb.operator import Mode
+from streamnb.backends.duckdb.steps import create_errors, run_statements
 from streamnb.catalog import DataSource
 from streamnb.duck import Sql, ident, join, lit, sql
 from streamnb.engine.doorbell import Doorbell

@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from streamnb.backends.duckdb.aggregate import AggregateSpec, compile_aggregate
-from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Stage, create_errors, run_statements
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Stage
+from streamnb.backends.duckdb.steps import create_errors, run_statements
 from streamnb.duck import Sql, ident, sql
 from streamnb.functions.aggregate import resolve_aggregate
 from streamnb.plan.logical import AggregateCall, WindowSpec

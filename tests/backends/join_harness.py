@@ -9,7 +9,8 @@ from typing import TypeVar
 import pyarrow as pa
 
 from streamnb.backends.duckdb.join import compile_join
-from streamnb.backends.duckdb.operator import BatchShape, Names, run_statements
+from streamnb.backends.duckdb.operator import BatchShape, Names
+from streamnb.backends.duckdb.steps import run_statements
 from streamnb.catalog import DataSource, FormatSpec
 from streamnb.duck import Sql, ident, sql
 from streamnb.plan.logical import Join, JoinWindow, Scan

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from streamnb.backends.duckdb.compile import Program, compile_plan
-from streamnb.backends.duckdb.operator import BatchShape, Mode, create_errors, run_statements
+from streamnb.backends.duckdb.operator import BatchShape, Mode
+from streamnb.backends.duckdb.steps import create_errors, run_statements
 from streamnb.catalog import Catalog
 from streamnb.duck import Sql, join, sql
 from streamnb.functions.registry import default_registry

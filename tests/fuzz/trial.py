@@ -18,7 +18,8 @@ from unittest import mock
 import duckdb
 
 from streamnb.backends.duckdb.compile import compile_plan
-from streamnb.backends.duckdb.operator import Mode, texts_of
+from streamnb.backends.duckdb.operator import Mode
+from streamnb.backends.duckdb.steps import texts_of
 from streamnb.duck import Sql
 from streamnb.errors import ParseFailedError, StreamnbError
 from streamnb.plan.clauses import QueryContext

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from streamnb.backends.duckdb.compile import Program, compile_plan
-from streamnb.backends.duckdb.operator import ERRORS, Mode
+from streamnb.backends.duckdb.operator import Mode
+from streamnb.backends.duckdb.steps import ERRORS
 from streamnb.duck import join, sql
 from streamnb.engine.readers import EmbeddedReader
 from streamnb.engine.task import QueryTask

@@ -12,11 +12,12 @@ __all__ = ["changed_rows", "judged_having", "with_having"]
 def changed_rows(
     layout: Layout, records: Sql, *, where: Sql | None = None, found: Sql | None = None, since: Sql | None = None
 ) -> Sql:
-    """Select the changed rows: rid (old row), ord, part, identity, rt, parts as a, old shown.
+    """Select the changed rows: rid (old row), ord, part, identity, rt, parts as a, old shown, and off, hdr, wi.
 
+    Part, off, hdr and wi, which an output takes from a record, are those of the newest one, or of each where every
+    change leaves the operator; these also tell whether they are their row's last, and over a table ``emit``.
     The old rows are looked up in the state, or are those of a relation ``found``; ``since`` is the start of the lowest
-    window that they can have. Besides, each changed row has what
-    its output takes from a record: off, hdr, wi.
+    window that they can have.
     """
     condition = sql(" WHERE {}", where) if where is not None else Sql("")
     rank = [ident("wi")] if layout.overlaps else []

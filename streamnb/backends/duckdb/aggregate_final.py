@@ -10,7 +10,7 @@ from __future__ import annotations
 from streamnb.backends.duckdb.aggregate_changes import judged_having
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.backends.duckdb.aggregate_records import error_rows
-from streamnb.backends.duckdb.operator import insert_errors
+from streamnb.backends.duckdb.steps import insert_errors
 from streamnb.duck import Sql, lit, sql
 
 __all__ = ["final_statements"]
@@ -65,7 +65,7 @@ def final_output(layout: Layout, closed: Sql, records: Sql) -> Sql:
     )
     return sql(
         "SELECT r.seq, f.sub, r.part, r.off, f.ts, r.hdr, false AS vnull, {} FROM ({}) f JOIN {} r ON r.ord = f.ord AND"
-        " r.wi = 0 ORDER BY seq, sub",
+        " r.wi = 0",
         comma([sql("f.{}", c) for c in (Sql("ws"), Sql("we"), *layout.keys, *layout.shape.value_columns())]),
         numbered,
         records,

@@ -69,6 +69,11 @@ class Layout:
         """The group expressions."""
         return [compile_expression(g) for g in self.spec.group]
 
+    @property
+    def volatile(self) -> bool:
+        """Whether the group has another value each time, so that it must not be evaluated twice."""
+        return any(c.volatile for c in self.group)
+
     @cached_property
     def args(self) -> list[tuple[Sql, Compiled]]:
         """The argument expressions with the columns that take them."""
@@ -128,9 +133,9 @@ class Layout:
     def keyed(self) -> KeyedTable | None:
         """The state as a keyed table, where it is one.
 
-        Of windows only the newest are read. An expression with another value each time cannot be evaluated twice.
+        Of windows only the newest are read.
         """
-        if self.spec.window is not None or any(c.volatile for c in self.group):
+        if self.spec.window is not None or self.volatile:
             return None
         return self.names.keyed_table("agg", self._columns, [f"k{i}" for i in range(len(self.shape.keys))])
 
@@ -151,12 +156,11 @@ class Layout:
     def hashes(self) -> bool:
         """Whether the state has a hash of the group: for texts and the like, and for several columns.
 
-        A single number is looked up as fast without; of a windowed state only the newest part is read. An expression
-        with another value each time cannot be evaluated twice.
+        A single number is looked up as fast without; of a windowed state only the newest part is read.
         """
         keys = self.shape.keys
         plain = len(keys) == 1 and keys[0] not in (STRING, BYTES) and not isinstance(keys[0], Array | Map | Struct)
-        return not plain and self.spec.window is None and not any(c.volatile for c in self.group)
+        return not plain and self.spec.window is None and not self.volatile
 
     @property
     def clock(self) -> StreamClock:

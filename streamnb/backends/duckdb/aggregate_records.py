@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.backends.duckdb.expressions import Compiled
-from streamnb.backends.duckdb.operator import Probe, insert_errors
+from streamnb.backends.duckdb.operator import Probe
+from streamnb.backends.duckdb.steps import insert_errors
 from streamnb.duck import Sql, ident, join, lit, sql
 
 __all__ = [

@@ -25,7 +25,8 @@ from streamnb.backends.duckdb.aggregate_records import (
 from streamnb.backends.duckdb.aggregate_session_parts import kept_ms, matches
 from streamnb.backends.duckdb.aggregate_session_plain import plain_steps
 from streamnb.backends.duckdb.aggregate_session_rounds import rounds
-from streamnb.backends.duckdb.operator import Repeat, Stage
+from streamnb.backends.duckdb.operator import Stage
+from streamnb.backends.duckdb.steps import Repeat
 from streamnb.duck import Sql, lit, sql
 
 __all__ = ["compile_sessions"]
@@ -174,7 +175,7 @@ def _changelog(layout: Layout, outputs: Sql) -> Sql:
     return sql(
         "SELECT r.seq, row_number() OVER (PARTITION BY r.seq ORDER BY o.ord, o.kind, o.we, o.ws, {}) - 1 AS sub,"
         " r.part,"
-        " r.off, o.we AS ts, r.hdr, o.vnull, {} FROM ({}) o JOIN {} r ON r.ord = o.ord ORDER BY seq, sub",
+        " r.off, o.we AS ts, r.hdr, o.vnull, {} FROM ({}) o JOIN {} r ON r.ord = o.ord",
         comma([sql("o.{}", k) for k in layout.keys]),
         comma([sql("o.{}", c) for c in (Sql("ws"), Sql("we"), *layout.keys, *layout.shape.value_columns())]),
         changes,
@@ -210,10 +211,8 @@ def _final(layout: Layout, target: Sql) -> list[Sql]:
         ),
         sql(
             "CREATE OR REPLACE TEMP TABLE {} AS SELECT r.seq, row_number() OVER (PARTITION BY r.seq ORDER BY"
-            " f.ord, f.we,"
-            " f.ws, {}) - 1 AS sub, r.part, r.off, f.ts, r.hdr, false AS vnull, {} FROM ({}) f JOIN {} r ON"
-            " r.ord = f.ord"
-            " ORDER BY seq, sub",
+            " f.ord, f.we, f.ws, {}) - 1 AS sub, r.part, r.off, f.ts, r.hdr, false AS vnull, {} FROM ({}) f JOIN {} r"
+            " ON r.ord = f.ord",
             target,
             comma([sql("f.{}", k) for k in layout.keys]),
             comma([sql("f.{}", c) for c in (Sql("ws"), Sql("we"), *layout.keys, *layout.shape.value_columns())]),

@@ -12,7 +12,7 @@ from streamnb.backends.duckdb.aggregate_session_parts import (
     touches,
     write_sessions,
 )
-from streamnb.backends.duckdb.operator import Repeat
+from streamnb.backends.duckdb.steps import Repeat
 from streamnb.duck import Sql, ident, lit, sql
 from streamnb.functions.aggregate import Frame
 

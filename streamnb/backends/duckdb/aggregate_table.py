@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_layout import Layout, comma
 from streamnb.backends.duckdb.aggregate_records import chunk_column, read_records
-from streamnb.backends.duckdb.operator import BatchShape, KeyedStep
+from streamnb.backends.duckdb.operator import BatchShape
+from streamnb.backends.duckdb.steps import KeyedStep
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.state.keyed import KeyedTable
 

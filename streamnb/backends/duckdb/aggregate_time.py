@@ -15,16 +15,8 @@ from streamnb.backends.duckdb.aggregate_records import (
     read_spans,
 )
 from streamnb.backends.duckdb.aggregate_table import input_rows, signed_records
-from streamnb.backends.duckdb.operator import (
-    BatchShape,
-    Fold,
-    KeyedStep,
-    Repeat,
-    Stage,
-    Statement,
-    TimeStep,
-    insert_errors,
-)
+from streamnb.backends.duckdb.operator import BatchShape, Stage
+from streamnb.backends.duckdb.steps import Fold, KeyedStep, Repeat, Statement, TimeStep, insert_errors
 from streamnb.duck import Sql, join, lit, sql
 from streamnb.state.tables import StateTable
 
@@ -80,14 +72,15 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
         Sql("ws"),
     )
     timed = (_windowed_records(layout, source), _advance_clock(layout))
-    if not _is_direct(layout):
+    if layout.volatile or not _is_direct(layout):
         return [*timed, *_steps(layout, target), log_failures(layout, source, [late])]
     records = sql("({})", _placed(layout, read_records(layout, source)))
     leave, end = _leave(layout), _finished(layout, target)
-    quick = (*_scanned(layout, records, since=Sql("?::BIGINT")), *end)
+    find, *replace = _scanned(layout, records, since=Sql("?::BIGINT"))
     exact = (*timed, *_scanned(layout, layout.table("r"), Sql("ok")), leave, *end, insert_errors(late))
     spans = read_spans(layout, source)
-    return [TimeStep(layout.windows, layout.clock, spans, quick, leave, exact), log_failures(layout, source)]
+    step = TimeStep(layout.windows, layout.clock, spans, find, (*replace, *end), leave, exact)
+    return [step, log_failures(layout, source)]
 
 
 def _steps(layout: Layout, target: Sql) -> list[Statement]:
@@ -257,10 +250,9 @@ def output(layout: Layout) -> Sql:
             sub = sql("{} * {} + n.wi", sub, lit(layout.windows.windows_max))
     conditions = [Sql("(pass OR prev)")] if layout.tracks_shown else []
     conditions += [Sql("emit")] if spec.input_is_table and layout.every else []
-    relation = sql("{} n", layout.table("n"))
     return sql(
         "SELECT (n.ord >> 32)::BIGINT AS seq, {sub} AS sub, n.part, n.off, n.rt AS ts, n.hdr, NOT {shown} AS vnull,"
-        " {columns} FROM {relation}{where}",
+        " {columns} FROM {changed} n{where}",
         sub=sub,
         shown=shown,
         columns=comma(
@@ -268,7 +260,7 @@ def output(layout: Layout) -> Sql:
             [sql("n.{}", k) for k in layout.keys],
             [sql("{} AS {}", r, v) for r, v in zip(results, layout.shape.value_columns(), strict=True)],
         ),
-        relation=relation,
+        changed=layout.table("n"),
         where=sql(" WHERE {}", join(" AND ", conditions)) if conditions else Sql(""),
     )
 

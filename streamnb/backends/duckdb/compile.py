@@ -11,7 +11,7 @@ from streamnb.backends.duckdb.expressions import compile_expression
 from streamnb.backends.duckdb.flatmap import compile_flat_map
 from streamnb.backends.duckdb.join import compile_join
 from streamnb.backends.duckdb.merging import merged
-from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Stage, Statement
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Stage
 from streamnb.backends.duckdb.stateless import (
     compile_filter,
     compile_project,
@@ -19,6 +19,7 @@ from streamnb.backends.duckdb.stateless import (
     is_identity,
     project_view,
 )
+from streamnb.backends.duckdb.steps import Statement
 from streamnb.backends.duckdb.topn import compile_top_n
 from streamnb.backends.duckdb.union import compile_union
 from streamnb.catalog import DataSource

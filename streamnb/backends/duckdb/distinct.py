@@ -6,7 +6,8 @@ its values: the state is the row of each key, and how many rows have the same va
 
 from __future__ import annotations
 
-from streamnb.backends.duckdb.operator import BatchShape, Names, Stage, Statement
+from streamnb.backends.duckdb.operator import BatchShape, Names, Stage
+from streamnb.backends.duckdb.steps import Statement
 from streamnb.duck import Sql, duck_type, ident, join, sql
 from streamnb.plan.logical import Distinct
 

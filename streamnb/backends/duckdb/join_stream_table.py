@@ -8,7 +8,8 @@ their timestamps say. State: the table's rows, a keyed table.
 from __future__ import annotations
 
 from streamnb.backends.duckdb.join_sides import JoinSides
-from streamnb.backends.duckdb.operator import KeyedStep, Stage
+from streamnb.backends.duckdb.operator import Stage
+from streamnb.backends.duckdb.steps import KeyedStep
 from streamnb.duck import Sql, ident, join, sql
 
 __all__ = ["compile_stream_table"]

@@ -11,7 +11,8 @@ change. State: the rows of both sides, keyed tables.
 from __future__ import annotations
 
 from streamnb.backends.duckdb.join_sides import JoinSides, Side
-from streamnb.backends.duckdb.operator import KeyedStep, Stage
+from streamnb.backends.duckdb.operator import Stage
+from streamnb.backends.duckdb.steps import KeyedStep
 from streamnb.duck import Sql, join, lit, sql
 
 __all__ = ["compile_table_table"]

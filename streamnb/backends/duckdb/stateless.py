@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from streamnb.backends.duckdb.expressions import Compiled, compile_expression
-from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Stage, insert_errors
+from streamnb.backends.duckdb.operator import BatchShape, Mode, Names, Probe, Stage
+from streamnb.backends.duckdb.steps import insert_errors
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.plan.logical import Filter, Project
 from streamnb.plan.typed import Typed, TypedColumn, children

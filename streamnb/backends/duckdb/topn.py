@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streamnb.backends.duckdb.expressions import compile_expression
-from streamnb.backends.duckdb.operator import BatchShape, Names, Stage, Statement, When
+from streamnb.backends.duckdb.operator import BatchShape, Names, Stage
+from streamnb.backends.duckdb.steps import Statement, When
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
 from streamnb.plan.logical import TopN
 from streamnb.state.tables import StateTable
