@@ -198,25 +198,25 @@ class NotebookPage:
         page.wait_for_function("(light) => document.body.dataset.jpThemeLight === light", arg=light)
         page.wait_for_selector("#jupyterlab-splash", state="detached")
 
-    def _save_and(self, then: str) -> None:
-        """Save the notebook and do something at once, before a live view renews its output and JupyterLab asks."""
-        saved = f"""async () => {{
-            await window.jupyterapp.commands.execute('docmanager:save');
-            if (window.jupyterapp.shell.currentWidget.context.model.dirty) return false;
-            {then};
-            return true;
-        }}"""
-        self.page.wait_for_function(saved, polling=250)
-
     def save_and_reload(self) -> None:
         """Save the notebook, once more if a live view renewed its output meanwhile, and load the page again."""
-        self._save_and("")
+        saved = """async () => {
+            await window.jupyterapp.commands.execute('docmanager:save');
+            return !window.jupyterapp.shell.currentWidget.context.model.dirty;
+        }"""
+        self.page.wait_for_function(saved, polling=250)
         self.page.reload()
 
     def save_and_close(self) -> None:
-        """Save the notebook and close its tab; its kernel goes on."""
-        self._save_and("window.jupyterapp.shell.currentWidget.close()")
-        self.page.wait_for_function("() => !document.querySelector('.jp-Notebook')")
+        """Close the notebook's tab, and save what JupyterLab asks about: live views renew their outputs."""
+        self.page.evaluate("() => { window.jupyterapp.shell.currentWidget.close(); }")
+        self.page.wait_for_function(
+            """() => {
+                document.querySelector('.jp-Dialog .jp-mod-accept:not(.jp-mod-warn)')?.click();
+                return !document.querySelector('.jp-Notebook');
+            }""",
+            polling=250,
+        )
 
     def start_all(self) -> None:
         """Start to run all cells."""
