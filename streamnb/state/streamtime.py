@@ -62,14 +62,24 @@ class StreamClock:
         """Give so many partitions their first stream times; takes part and st of each."""
         return sql("INSERT INTO {} VALUES {}", self.name, join(", ", [sql("(?, ?, 0)")] * parts))
 
+    def read(self, store: Store) -> Mapping[int, int]:
+        """Return the stream times that are stored; they are remembered until ``forget``."""
+        known: Mapping[int, int] | None = store.versions.get(self.name)
+        return dict(store.rows(self.times)) if known is None else known
+
+    def forget(self, store: Store) -> None:
+        """Have them read again, for statements that change them."""
+        store.versions.pop(self.name, None)
+
     def set(self, store: Store, times: Mapping[int, int], before: Mapping[int, int]) -> None:
-        """Store the stream times of partitions, given those that are stored; for one batch cheaper than ``take``."""
+        """Store the stream times of partitions, given what ``read`` gave; for one batch cheaper than ``take``."""
         moved = {part: st for part, st in times.items() if part in before and st != before[part]}
         if moved:
             store.execute(self.move(len(moved)), [*_flat(moved), *moved])
         new = {part: st for part, st in times.items() if part not in before}
         if new:
             store.execute(self.begin(len(new)), _flat(new))
+        store.versions[self.name] = {**before, **times}
 
 
 def _flat(times: Mapping[int, int]) -> list[int]:

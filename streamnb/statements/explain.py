@@ -86,7 +86,8 @@ def _texts(step: Statement) -> list[tuple[str, str]]:
     if isinstance(step, TimeStep):
         open_ = [(", if no window closes", text) for text in (step.clock.move(1), step.find, *step.quick)]
         exact = [(", if a window closes", text) for text in step.exact]
-        return [("", step.spans), ("", step.clock.times), *open_, (", if another window begins", step.leave), *exact]
+        log = (", if records failed", step.log)
+        return [("", step.spans), log, *open_, (", if another window begins", step.leave), *exact]
     if isinstance(step, Fold):
         return []
     return [("", step)]

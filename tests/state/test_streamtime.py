@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -39,6 +40,19 @@ def test_partitions_without_records_keep_their_time(store: Store, clock: StreamC
     clock.set(store, {}, before)
     clock.set(store, {1: 21}, before)
     assert dict(store.rows(clock.times)) == {0: 10, 1: 21, 2: 30}
+
+
+def test_times_are_remembered_as_the_transaction_leaves_them(store: Store, clock: StreamClock) -> None:
+    with store.transaction():
+        clock.set(store, {0: 15}, clock.read(store))
+    assert clock.read(store) == {0: 15, 1: 20, 2: 30}
+    with contextlib.suppress(RuntimeError), store.transaction():
+        clock.set(store, {0: 16, 7: 1}, clock.read(store))
+        raise RuntimeError
+    assert clock.read(store) == dict(store.rows(clock.times)) == {0: 15, 1: 20, 2: 30}
+    store.execute(clock.take(sql("SELECT 1 AS part, 25 AS st, 0 AS late")))
+    clock.forget(store)
+    assert clock.read(store) == {0: 15, 1: 25, 2: 30}
 
 
 def test_late_records_add_up(store: Store, clock: StreamClock) -> None:

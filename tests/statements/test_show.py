@@ -135,6 +135,7 @@ def test_explain_tells_for_each_operator_what_its_columns_are_and_its_sql() -> N
         assert steps and {part.split(",")[0] for part in steps} == {"sql of aggregate1"}
         assert {part.partition(", ")[2] for part in steps} == {
             "",
+            "if records failed",
             "if no window closes",
             "if another window begins",
             "if a window closes",

@@ -41,34 +41,37 @@ def evaluate_apart(layout: Layout, source: Sql) -> Iterator[Sql]:
 
 def read_records(layout: Layout, source: Sql) -> Sql:
     """Select the records that have a group: ord, part, off, ts, hdr, the group as k, the arguments as x."""
-    renamed = [sql("{} AS {}", ident(f"g{i}"), k) for i, k in enumerate(layout.keys)]
-    arguments = [n for n, _ in layout.args]
+    groups = [(ident(f"g{i}"), c) for i, c in enumerate(layout.group)]
+    if layout.evaluates_apart:
+        values = [sql("{0}.v AS {0}" if c.can_raise else "{0}", n) for n, c in (*groups, *layout.args)]
+        relation = layout.table("e")
+    else:
+        values = [sql("{} AS {}", c.sql, n) for n, c in (*groups, *layout.args)]
+        relation = sql("{} WHERE NOT vnull", source)
+    renamed = [sql("{} AS {}", g, k) for (g, _), k in zip(groups, layout.keys, strict=True)]
     return sql(
-        "SELECT {} FROM ({})",
-        comma(Sql("ord"), Sql("part"), Sql("off"), Sql("ts"), Sql("hdr"), renamed, arguments),
-        _grouped(layout, source, sql("(seq::HUGEINT << 32) + sub AS ord, part, off, ts, hdr"), layout.args),
+        "SELECT {} FROM (SELECT (seq::HUGEINT << 32) + sub AS ord, part, off, ts, hdr, {} FROM {}) WHERE {}",
+        comma(Sql("ord"), Sql("part"), Sql("off"), Sql("ts"), Sql("hdr"), renamed, [n for n, _ in layout.args]),
+        comma(values),
+        relation,
+        join(" AND ", [sql("{} IS NOT NULL", g) for g, _ in groups]),
     )
 
 
 def read_spans(layout: Layout, source: Sql) -> Sql:
-    """Select the lowest and the highest timestamp, per partition, of the records that have a group."""
-    return sql("SELECT part, min(ts), max(ts) FROM ({}) GROUP BY part", _grouped(layout, source, sql("part, ts"), ()))
-
-
-def _grouped(layout: Layout, source: Sql, columns: Sql, arguments: Sequence[tuple[Sql, Compiled]]) -> Sql:
-    """Select columns of the records that have a group, which is g0.., and arguments."""
-    groups = [(ident(f"g{i}"), c) for i, c in enumerate(layout.group)]
+    """Select, per partition, the lowest and highest timestamp of records with a group, and how many failures to log."""
     if layout.evaluates_apart:
-        values = [sql("{0}.v AS {0}" if c.can_raise else "{0}", n) for n, c in (*groups, *arguments)]
+        has_group = [sql("{}.v" if c.can_raise else "{}", ident(f"g{i}")) for i, c in enumerate(layout.group)]
         relation = layout.table("e")
     else:
-        values = [sql("{} AS {}", c.sql, n) for n, c in (*groups, *arguments)]
+        has_group = [c.sql for c in layout.group]
         relation = sql("{} WHERE NOT vnull", source)
     return sql(
-        "SELECT * FROM (SELECT {} FROM {}) WHERE {}",
-        comma(columns, values),
+        "SELECT part, min(ts) FILTER (WHERE grouped), max(ts) FILTER (WHERE grouped), count(*) FILTER (WHERE failed)"
+        " FROM (SELECT part, ts, {} AS grouped, {} AS failed FROM {}) GROUP BY part",
+        join(" AND ", [sql("({}) IS NOT NULL", value) for value in has_group]),
+        join(" OR ", [sql("({})", condition) for _, condition in _failures(layout)]),
         relation,
-        join(" AND ", [sql("{} IS NOT NULL", g) for g, _ in groups]),
     )
 
 
@@ -87,23 +90,24 @@ def chunk_column(layout: Layout) -> list[Sql]:
 
 def log_failures(layout: Layout, source: Sql, more: Sequence[Sql] = ()) -> Sql:
     """Write what could not be evaluated, records without a group, and ``more``, to the errors."""
-    rows = list(more)
+    relation = layout.table("e") if layout.evaluates_apart else sql("(SELECT * FROM {} WHERE NOT vnull)", source)
+    rows = [error_rows(layout, message, relation, condition) for message, condition in _failures(layout)]
+    return insert_errors(join(" UNION ALL ", [*more, *rows]))
+
+
+def _failures(layout: Layout) -> list[tuple[str, Sql]]:
+    """List what can be wrong with a record, and the conditions for it: on the input, or on what was evaluated apart."""
     if not layout.evaluates_apart:
         null = join(" OR ", [sql("({}) IS NULL", c.sql) for c in layout.group])
-        rows.append(error_rows(layout, "a group expression is null, the record is left out", source, null))
-        rows[-1] = sql("{} AND NOT vnull", rows[-1])
-    else:
-        table = layout.table("e")
-        for i, c in enumerate(layout.group):
-            column = ident(f"g{i}")
-            if c.can_raise:
-                rows.append(error_rows(layout, _group_failed(i), table, sql("{} IS NULL", column)))
-            value = sql("{0} IS NOT NULL AND {0}.v IS NULL" if c.can_raise else "{0} IS NULL", column)
-            rows.append(error_rows(layout, f"group expression {i + 1} is null, the record is left out", table, value))
-        for column, c in layout.args:
-            if c.can_raise:
-                rows.append(error_rows(layout, ARGUMENT_FAILED, table, sql("{} IS NULL", column)))
-    return insert_errors(join(" UNION ALL ", rows))
+        return [("a group expression is null, the record is left out", null)]
+    failures = []
+    for i, c in enumerate(layout.group):
+        column = ident(f"g{i}")
+        if c.can_raise:
+            failures.append((_group_failed(i), sql("{} IS NULL", column)))
+        value = sql("{0} IS NOT NULL AND {0}.v IS NULL" if c.can_raise else "{0} IS NULL", column)
+        failures.append((f"group expression {i + 1} is null, the record is left out", value))
+    return [*failures, *((ARGUMENT_FAILED, sql("{} IS NULL", column)) for column, c in layout.args if c.can_raise)]
 
 
 def group_probes(layout: Layout, source: Sql) -> tuple[Probe, ...]:

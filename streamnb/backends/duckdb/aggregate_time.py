@@ -78,9 +78,8 @@ def _windowed(layout: Layout, source: Sql, target: Sql) -> list[Statement]:
     leave, end = _leave(layout), _finished(layout, target)
     find, *replace = _scanned(layout, records, since=Sql("?::BIGINT"))
     exact = (*timed, *_scanned(layout, layout.table("r"), Sql("ok")), leave, *end, insert_errors(late))
-    spans = read_spans(layout, source)
-    step = TimeStep(layout.windows, layout.clock, spans, find, (*replace, *end), leave, exact)
-    return [step, log_failures(layout, source)]
+    spans, log = read_spans(layout, source), log_failures(layout, source)
+    return [TimeStep(layout.windows, layout.clock, spans, find, (*replace, *end), leave, exact, log)]
 
 
 def _steps(layout: Layout, target: Sql) -> list[Statement]:
@@ -94,24 +93,31 @@ def _steps(layout: Layout, target: Sql) -> list[Statement]:
         errors = log_function_errors(layout, layout.table("n"))
         return [
             *([] if layout.keyed is None else [Fold(layout.keyed)]),
-            layout.shape.create(target),
+            layout.shape.create(layout.table("o")),
             Repeat(
                 sql("SELECT max(ch) + 1 FROM {}", layout.table("r")),
                 first,
-                (*rest, *errors, sql("INSERT INTO {} {}", target, output(layout))),
+                (*rest, *errors, sql("INSERT INTO {} {}", layout.table("o"), output(layout))),
             ),
             *leave,
+            _shown(target, sql("SELECT * FROM {}", layout.table("o"))),
         ]
     changed = _changed(layout, layout.table("r"), is_open)
     if final:
-        return [*changed, *log_function_errors(layout, layout.table("n")), *final_statements(layout, target)]
+        errors = log_function_errors(layout, layout.table("n"))
+        shown = _shown(target, sql("SELECT * FROM {}", layout.table("o")))
+        return [*changed, *errors, *final_statements(layout, layout.table("o")), shown]
     return [*changed, *leave, *_finished(layout, target)]
 
 
 def _finished(layout: Layout, target: Sql) -> tuple[Sql, ...]:
-    """Log what went wrong in the changed rows, and create the output batch."""
-    create = sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, output(layout))
-    return (*log_function_errors(layout, layout.table("n")), create)
+    """Log what went wrong in the changed rows, and show the output batch."""
+    return (*log_function_errors(layout, layout.table("n")), _shown(target, output(layout)))
+
+
+def _shown(target: Sql, rows: Sql) -> Sql:
+    """Make the output batch: a view of the changed rows, since whoever reads it does so once."""
+    return sql("CREATE OR REPLACE TEMP VIEW {} AS {}", target, rows)
 
 
 def raised_having(layout: Layout) -> list[Sql]:

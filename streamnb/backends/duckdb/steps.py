@@ -5,7 +5,7 @@ Whatever fails takes the whole tick back, so that no step leaves anything to cle
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from streamnb.duck import Sql, ident, sql
@@ -99,10 +99,11 @@ class Fold:
 class TimeStep:
     """Statements over records in time windows, by whether the batch closes a window of its own records.
 
-    ``spans`` selects partition, lowest and highest timestamp of the records, none of them below 0 or NULL. Where all
-    windows of the records are open at the end of the batch, they were so all along: the clock is set, and ``find``,
-    which takes the start of the lowest window, and ``quick`` are run; ``leave`` too if the stream time has reached
-    another window. Else ``exact`` are run, which advance the clock and drop what leaves the store themselves.
+    ``spans`` selects for each partition the lowest and highest timestamp of the records that count, never below 0 and
+    NULL without any, and how many failures there are, for which ``log`` is run. Where all windows of the records are
+    open at the end of the batch, they were so all along: the clock is set, and ``find``, which takes the start of the
+    lowest window, and ``quick`` are run; ``leave`` too if the stream time has reached another window. Else ``exact``
+    are run, which advance the clock and drop what leaves the store themselves.
     """
 
     windows: TimeWindows
@@ -112,6 +113,7 @@ class TimeStep:
     quick: tuple[Sql, ...]
     leave: Sql
     exact: tuple[Sql, ...]
+    log: Sql
 
 
 Statement = Sql | Repeat | When | KeyedStep | Fold | TimeStep
@@ -154,13 +156,18 @@ def _run_keyed(store: Store, step: KeyedStep) -> int:
 
 
 def _run_timed(store: Store, step: TimeStep) -> int:
-    windows, before = step.windows, dict(store.rows(step.clock.times))
-    firsts, times = [], {}
-    for part, low, high in store.rows(step.spans):
-        firsts.append(windows.starts(low)[0])
-        times[part] = max(high, before.get(part, high))
-        if not windows.accepts(firsts[-1], times[part]):
-            return run_statements(store, step.exact)
+    spans = store.rows(step.spans)
+    errors = run_statements(store, (step.log,)) if any(failures for *_, failures in spans) else 0
+    return errors + _run_windows(store, step, [(part, low, high) for part, low, high, _ in spans if low is not None])
+
+
+def _run_windows(store: Store, step: TimeStep, spans: Sequence[tuple[int, int, int]]) -> int:
+    windows, before = step.windows, step.clock.read(store)
+    firsts = [windows.starts(low)[0] for _, low, _ in spans]
+    times = {part: max(high, before.get(part, high)) for part, _, high in spans}
+    if not all(windows.accepts(first, times[part]) for first, (part, *_) in zip(firsts, spans, strict=True)):
+        step.clock.forget(store)
+        return run_statements(store, step.exact)
     step.clock.set(store, times, before)
     store.execute(step.find, (min(firsts, default=0),))
     errors = run_statements(store, step.quick)
@@ -178,7 +185,7 @@ def texts_of(statement: Statement) -> tuple[Sql, ...]:
     if isinstance(statement, TimeStep):
         clock = statement.clock
         begin = (statement.spans, clock.times, clock.move(1), clock.begin(1), statement.find)
-        return (*begin, *statement.quick, statement.leave, *statement.exact)
+        return (*begin, *statement.quick, statement.leave, *statement.exact, statement.log)
     if isinstance(statement, Fold):
         return ()
     if isinstance(statement, When):
