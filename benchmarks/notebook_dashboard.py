@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import statistics
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.page import machine, table, write_section
@@ -48,13 +50,14 @@ _FRAMES = """async (seconds) => {
     return [frames / seconds, changes / seconds];
 }"""
 HEAD = ("after s", "records", "records/s", "browser frames/s", "changes on the page/s", "page heap MB", "kernel MB")
+LINES_MAX = 28
 
 
-def measure(folder: Path, seconds: float) -> list[tuple[str, ...]]:
-    """Stream for so long and return a line of figures for every half minute."""
+def measure(folder: Path, seconds: float) -> list[tuple[float, ...]]:
+    """Stream for so long and return the figures of every half minute."""
     lab = jupyter.Lab(folder)
     lab.start()
-    lines: list[tuple[str, ...]] = []
+    lines: list[tuple[float, ...]] = []
     try:
         with jupyter.browser_page(folder / "browser") as page:
             notebook = jupyter.NotebookPage(page)
@@ -73,14 +76,27 @@ def measure(folder: Path, seconds: float) -> list[tuple[str, ...]]:
                 kernel = json.loads(notebook.kernel(_USAGE))
                 rate = (kernel["rows"] - rows) / EVERY_S
                 rows = kernel["rows"]
-                figures = (f"{rate:,.0f}", f"{frames:.0f}", f"{changes:.0f}", f"{heap / 1e6:.0f}")
-                lines.append((f"{spent_s:.0f}", f"{rows:,}", *figures, f"{kernel['rss'] / 1e6:.0f}"))
-                print(dict(zip(HEAD, lines[-1], strict=True)), flush=True)
+                lines.append((spent_s, rows, rate, frames, changes, heap / 1e6, kernel["rss"] / 1e6))
+                print({name: round(figure) for name, figure in zip(HEAD, lines[-1], strict=True)}, flush=True)
             assert notebook.console_errors == [], notebook.console_errors
             notebook.shut_kernel_down()
     finally:
         lab.stop()
     return lines
+
+
+def periods(lines: list[tuple[float, ...]]) -> Iterator[tuple[str, ...]]:
+    """Put the figures of some minutes together: where it ended, means, and the least and the most memory."""
+    size = -(-len(lines) // LINES_MAX)
+    for first in range(0, len(lines), size):
+        spent, rows, *means, heaps, kernels = zip(*lines[first : first + size], strict=True)
+        yield (
+            f"{spent[-1]:.0f}",
+            f"{rows[-1]:,.0f}",
+            *(f"{statistics.mean(figures):,.0f}" for figures in means),
+            f"{min(heaps):.0f}–{max(heaps):.0f}",
+            f"{min(kernels):.0f}–{max(kernels):.0f}",
+        )
 
 
 def main() -> None:
@@ -91,7 +107,7 @@ def main() -> None:
     options = parser.parse_args()
     made = measure(Path(tempfile.mkdtemp()), options.seconds)
     lines = [f"Made by `python -m benchmarks.notebook_dashboard --seconds {options.seconds:.0f}` ({machine()}).", ""]
-    lines += table(HEAD, made)
+    lines += table(HEAD, list(periods(made)))
     print("\n".join(lines))
     if options.markdown is not None:
         write_section(options.markdown, "A dashboard of four views for minutes", lines)
