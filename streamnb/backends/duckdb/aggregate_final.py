@@ -8,7 +8,7 @@ the errors.
 from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_changes import judged_having
-from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.aggregate_layout import Layout, comma, show
 from streamnb.backends.duckdb.aggregate_records import error_rows
 from streamnb.backends.duckdb.steps import insert_errors
 from streamnb.duck import Sql, lit, sql
@@ -46,7 +46,7 @@ def final_statements(layout: Layout, target: Sql) -> list[Sql]:
     )
     return [
         find,
-        sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, final_output(layout, closed, records)),
+        show(target, final_output(layout, closed, records)),
         insert_errors(lost),
         sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", rows, closed),
     ]

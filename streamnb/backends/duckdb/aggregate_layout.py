@@ -56,6 +56,11 @@ def comma(*pieces: Sql | Sequence[Sql]) -> Sql:
     return join(", ", flat)
 
 
+def show(target: Sql, rows: Sql) -> Sql:
+    """Make the output batch ``target`` of a query: a view, since whoever reads it does so once."""
+    return sql("CREATE OR REPLACE TEMP VIEW {} AS {}", target, rows)
+
+
 @dataclass(frozen=True)
 class Layout:
     """The names, types and SQL pieces of one aggregation."""

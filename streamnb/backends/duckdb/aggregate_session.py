@@ -13,7 +13,7 @@ Changes gather in the table ``o``: (ord, kind 0 tombstone or 1 row, window, prev
 from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_changes import judged_having
-from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.aggregate_layout import Layout, comma, show
 from streamnb.backends.duckdb.aggregate_records import (
     CHUNK_ROWS,
     error_rows,
@@ -71,7 +71,7 @@ def compile_sessions(layout: Layout, source: Sql, target: Sql) -> Stage:
         steps += _final(layout, target)
     else:
         steps.append(_expire(layout))
-        steps.append(sql("CREATE OR REPLACE TEMP TABLE {} AS {}", target, _changelog(layout, outputs)))
+        steps.append(show(target, _changelog(layout, outputs)))
     late = error_rows(
         layout,
         "the session is closed, the record is too late for it; its time: ",
@@ -209,15 +209,16 @@ def _final(layout: Layout, target: Sql) -> list[Sql]:
             records,
             lit(layout.window.grace_ms + layout.window.size_ms),
         ),
-        sql(
-            "CREATE OR REPLACE TEMP TABLE {} AS SELECT r.seq, row_number() OVER (PARTITION BY r.seq ORDER BY"
-            " f.ord, f.we, f.ws, {}) - 1 AS sub, r.part, r.off, f.ts, r.hdr, false AS vnull, {} FROM ({}) f JOIN {} r"
-            " ON r.ord = f.ord",
+        show(
             target,
-            comma([sql("f.{}", k) for k in layout.keys]),
-            comma([sql("f.{}", c) for c in (Sql("ws"), Sql("we"), *layout.keys, *layout.shape.value_columns())]),
-            finished,
-            records,
+            sql(
+                "SELECT r.seq, row_number() OVER (PARTITION BY r.seq ORDER BY f.ord, f.we, f.ws, {}) - 1 AS sub,"
+                " r.part, r.off, f.ts, r.hdr, false AS vnull, {} FROM ({}) f JOIN {} r ON r.ord = f.ord",
+                comma([sql("f.{}", k) for k in layout.keys]),
+                comma([sql("f.{}", c) for c in (Sql("ws"), Sql("we"), *layout.keys, *layout.shape.value_columns())]),
+                finished,
+                records,
+            ),
         ),
         sql("DELETE FROM {} WHERE rowid IN (SELECT rid FROM {})", layout.rows.name, closed),
     ]

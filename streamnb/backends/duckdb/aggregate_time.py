@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamnb.backends.duckdb.aggregate_changes import changed_rows, with_having
 from streamnb.backends.duckdb.aggregate_final import final_statements
-from streamnb.backends.duckdb.aggregate_layout import Layout, comma
+from streamnb.backends.duckdb.aggregate_layout import Layout, comma, show
 from streamnb.backends.duckdb.aggregate_records import (
     chunk_column,
     error_rows,
@@ -100,24 +100,17 @@ def _steps(layout: Layout, target: Sql) -> list[Statement]:
                 (*rest, *errors, sql("INSERT INTO {} {}", layout.table("o"), output(layout))),
             ),
             *leave,
-            _shown(target, sql("SELECT * FROM {}", layout.table("o"))),
+            show(target, sql("SELECT * FROM {}", layout.table("o"))),
         ]
     changed = _changed(layout, layout.table("r"), is_open)
     if final:
-        errors = log_function_errors(layout, layout.table("n"))
-        shown = _shown(target, sql("SELECT * FROM {}", layout.table("o")))
-        return [*changed, *errors, *final_statements(layout, layout.table("o")), shown]
+        return [*changed, *log_function_errors(layout, layout.table("n")), *final_statements(layout, target)]
     return [*changed, *leave, *_finished(layout, target)]
 
 
 def _finished(layout: Layout, target: Sql) -> tuple[Sql, ...]:
     """Log what went wrong in the changed rows, and show the output batch."""
-    return (*log_function_errors(layout, layout.table("n")), _shown(target, output(layout)))
-
-
-def _shown(target: Sql, rows: Sql) -> Sql:
-    """Make the output batch: a view of the changed rows, since whoever reads it does so once."""
-    return sql("CREATE OR REPLACE TEMP VIEW {} AS {}", target, rows)
+    return (*log_function_errors(layout, layout.table("n")), show(target, output(layout)))
 
 
 def raised_having(layout: Layout) -> list[Sql]:
