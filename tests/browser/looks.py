@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+from playwright.sync_api import Error, Locator
 
 from tests.browser.jupyter import ROOT, NotebookPage
 
@@ -10,6 +13,7 @@ __all__ = ["FLAWS", "FOLDER", "LOOKS", "choose_look", "flaws", "photograph"]
 
 LOOKS = tuple((theme, width) for theme in ("light", "dark") for width in (1280, 800))
 FOLDER = ROOT / "artifacts" / "looks"
+TRIES = 5
 
 # Texts whose contrast with what lies behind them is less than WCAG asks for (4.5, large ones 3), texts that are cut
 # without an ellipsis, and what is wider than its place and does not scroll. Pictures, canvases and the colours that
@@ -80,6 +84,19 @@ def flaws(notebook: NotebookPage, selector: str) -> list[str]:
     return found
 
 
+def save_picture(part: Locator, path: Path) -> None:
+    """Save a picture of a part of the page, once more if JupyterLab has drawn its view anew meanwhile."""
+    for _ in range(TRIES - 1):
+        try:
+            part.screenshot(path=path)
+        except Error as error:
+            if "not attached" not in error.message:
+                raise
+        else:
+            return
+    part.screenshot(path=path)
+
+
 def photograph(notebook: NotebookPage, name: str, selector: str, *, height: int = 900) -> dict[str, Any]:
     """Save pictures of parts of the page in every look under the git-ignored artefacts; return the flaws by look."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -88,7 +105,7 @@ def photograph(notebook: NotebookPage, name: str, selector: str, *, height: int 
         choose_look(notebook, theme, width, height)
         notebook.page.wait_for_timeout(700)  # charts draw their new size and colours, and what flashes fades
         for number, part in enumerate(notebook.page.locator(selector).all()):
-            part.screenshot(path=FOLDER / f"{name}-{number}-{theme}-{width}.png")
+            save_picture(part, FOLDER / f"{name}-{number}-{theme}-{width}.png")
         found = flaws(notebook, selector)
         if found:
             wrong[f"{theme} {width}"] = found
