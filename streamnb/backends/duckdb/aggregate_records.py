@@ -29,8 +29,7 @@ ARGUMENT_FAILED = "an argument of an aggregate cannot be evaluated, it counts as
 def evaluate_apart(layout: Layout, source: Sql) -> Iterator[Sql]:
     """Evaluate the expressions that can raise, one struct each: NULL when it raised."""
     if layout.evaluates_apart:
-        named = [sql("{} AS {}", _guarded(c), ident(f"g{i}")) for i, c in enumerate(layout.group)]
-        named += [sql("{} AS {}", _guarded(c), column) for column, c in layout.args]
+        named = [sql("{} AS {}", _guarded(c), column) for column, c in (*_groups(layout), *layout.args)]
         yield sql(
             "CREATE OR REPLACE TEMP TABLE {} AS SELECT seq, sub, part, off, ts, hdr, {} FROM {} WHERE NOT vnull",
             layout.table("e"),
@@ -41,38 +40,44 @@ def evaluate_apart(layout: Layout, source: Sql) -> Iterator[Sql]:
 
 def read_records(layout: Layout, source: Sql) -> Sql:
     """Select the records that have a group: ord, part, off, ts, hdr, the group as k, the arguments as x."""
-    groups = [(ident(f"g{i}"), c) for i, c in enumerate(layout.group)]
-    if layout.evaluates_apart:
-        values = [sql("{0}.v AS {0}" if c.can_raise else "{0}", n) for n, c in (*groups, *layout.args)]
-        relation = layout.table("e")
-    else:
-        values = [sql("{} AS {}", c.sql, n) for n, c in (*groups, *layout.args)]
-        relation = sql("{} WHERE NOT vnull", source)
+    groups = _groups(layout)
+    values = [sql("{} AS {}", _value(layout, n, c), n) for n, c in (*groups, *layout.args)]
     renamed = [sql("{} AS {}", g, k) for (g, _), k in zip(groups, layout.keys, strict=True)]
     return sql(
         "SELECT {} FROM (SELECT (seq::HUGEINT << 32) + sub AS ord, part, off, ts, hdr, {} FROM {}) WHERE {}",
         comma(Sql("ord"), Sql("part"), Sql("off"), Sql("ts"), Sql("hdr"), renamed, [n for n, _ in layout.args]),
         comma(values),
-        relation,
+        _input(layout, source),
         join(" AND ", [sql("{} IS NOT NULL", g) for g, _ in groups]),
     )
 
 
 def read_spans(layout: Layout, source: Sql) -> Sql:
     """Select, per partition, the lowest and highest timestamp of records with a group, and how many failures to log."""
-    if layout.evaluates_apart:
-        has_group = [sql("{}.v" if c.can_raise else "{}", ident(f"g{i}")) for i, c in enumerate(layout.group)]
-        relation = layout.table("e")
-    else:
-        has_group = [c.sql for c in layout.group]
-        relation = sql("{} WHERE NOT vnull", source)
     return sql(
         "SELECT part, min(ts) FILTER (WHERE grouped), max(ts) FILTER (WHERE grouped), count(*) FILTER (WHERE failed)"
         " FROM (SELECT part, ts, {} AS grouped, {} AS failed FROM {}) GROUP BY part",
-        join(" AND ", [sql("({}) IS NOT NULL", value) for value in has_group]),
+        join(" AND ", [sql("({}) IS NOT NULL", _value(layout, n, c)) for n, c in _groups(layout)]),
         join(" OR ", [sql("({})", condition) for _, condition in _failures(layout)]),
-        relation,
+        _input(layout, source),
     )
+
+
+def _groups(layout: Layout) -> list[tuple[Sql, Compiled]]:
+    """The group expressions with the columns that take them."""
+    return [(ident(f"g{i}"), c) for i, c in enumerate(layout.group)]
+
+
+def _value(layout: Layout, column: Sql, compiled: Compiled) -> Sql:
+    """The value of an expression, which may have been evaluated apart, into a column."""
+    if not layout.evaluates_apart:
+        return compiled.sql
+    return sql("{}.v", column) if compiled.can_raise else column
+
+
+def _input(layout: Layout, source: Sql) -> Sql:
+    """What FROM reads: the records that are no tombstones, or what was evaluated apart of them."""
+    return layout.table("e") if layout.evaluates_apart else sql("{} WHERE NOT vnull", source)
 
 
 def chunk_column(layout: Layout) -> list[Sql]:
@@ -90,7 +95,7 @@ def chunk_column(layout: Layout) -> list[Sql]:
 
 def log_failures(layout: Layout, source: Sql, more: Sequence[Sql] = ()) -> Sql:
     """Write what could not be evaluated, records without a group, and ``more``, to the errors."""
-    relation = layout.table("e") if layout.evaluates_apart else sql("(SELECT * FROM {} WHERE NOT vnull)", source)
+    relation = sql("(SELECT * FROM {})", _input(layout, source))
     rows = [error_rows(layout, message, relation, condition) for message, condition in _failures(layout)]
     return insert_errors(join(" UNION ALL ", [*more, *rows]))
 
@@ -101,8 +106,7 @@ def _failures(layout: Layout) -> list[tuple[str, Sql]]:
         null = join(" OR ", [sql("({}) IS NULL", c.sql) for c in layout.group])
         return [("a group expression is null, the record is left out", null)]
     failures = []
-    for i, c in enumerate(layout.group):
-        column = ident(f"g{i}")
+    for i, (column, c) in enumerate(_groups(layout)):
         if c.can_raise:
             failures.append((_group_failed(i), sql("{} IS NULL", column)))
         value = sql("{0} IS NOT NULL AND {0}.v IS NULL" if c.can_raise else "{0} IS NULL", column)
