@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from streamnb.functions.registry import default_registry
+from streamnb.store import Store
 from tests.kafka_broker import KafkaBroker, missing_tool
 
 settings.register_profile("ci", derandomize=True, print_blob=True)
@@ -39,3 +40,11 @@ def functions_of_the_test() -> Iterator[None]:
     yield
     for name in set(registry.own_names()) - before:
         registry.unregister(name)
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """Open a database in memory."""
+    opened = Store.open()
+    yield opened
+    opened.close()

@@ -40,13 +40,6 @@ def plain() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-@pytest.fixture
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
-
-
 def one(store: Store, text: str) -> Any:
     """Read the one row of a query, or its one value."""
     [row] = store.rows(Sql(text))

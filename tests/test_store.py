@@ -25,13 +25,6 @@ FILE_NAMES = ["pipeline.duckdb", "log.duckdb", "topic.duckdb", "orders.db"]
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def breaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store whose commits succeed and whose checkpoints then break the database, as on a full disk."""
     monkeypatch.setattr(

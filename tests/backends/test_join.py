@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -18,13 +17,6 @@ from streamnb.schema import BIGINT
 from streamnb.store import Store
 from tests.backends.join_harness import BATCHES, TARGET, JoinRunner, scan
 from tests.oracle.join import LEFT, RIGHT, TOMBSTONE, Record, Result
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
 
 
 def records(*rows: tuple[int, int | None, int | None, int]) -> list[Record]:

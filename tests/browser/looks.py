@@ -9,7 +9,7 @@ from playwright.sync_api import Error, Locator
 
 from tests.browser.jupyter import ROOT, NotebookPage
 
-__all__ = ["FLAWS", "FOLDER", "LOOKS", "choose_look", "flaws", "photograph"]
+__all__ = ["FLAWS", "FOLDER", "LOOKS", "choose_look", "flaws", "photograph", "save_picture"]
 
 LOOKS = tuple((theme, width) for theme in ("light", "dark") for width in (1280, 800))
 FOLDER = ROOT / "artifacts" / "looks"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 from tests.browser.jupyter import ROOT, Lab, NotebookPage
+from tests.browser.looks import save_picture
 from tests.browser.scenes import HOSTILE
 
 pytestmark = pytest.mark.browser
@@ -32,7 +32,7 @@ def screenshot(notebook: NotebookPage, name: str, selector: str = ".jp-OutputAre
         place = ROOT / folder
         place.mkdir(parents=True, exist_ok=True)
         for number, output in enumerate(notebook.page.locator(selector).all()):
-            output.screenshot(path=Path(place) / f"{name}-{number}.png")
+            save_picture(output, place / f"{name}-{number}.png")
 
 
 def test_table_changes_in_place_and_shows_hostile_values_as_text(lab: Lab, notebook_page: NotebookPage) -> None:

@@ -16,13 +16,6 @@ from streamnb.schema import Array, Map, SqlType
 from streamnb.store import Store
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    store = Store.open()
-    yield store
-    store.close()
-
-
 def _tree(store: Store, text: str) -> str:
     """Parse an expression as DuckDB does, without its places in the text."""
     tree = store.rows(sql("SELECT json_serialize_sql({})", lit(f"SELECT {text}")))[0][0]

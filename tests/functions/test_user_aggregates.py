@@ -237,13 +237,6 @@ def test_state_that_the_new_class_cannot_take_over_is_refused(pipeline: Workspac
 # The same as the built-in functions, however the records are cut
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
-
-
 def user_call(name: str) -> AggregateCall:
     value = column("v0")
     return AggregateCall(default_registry().resolve_aggregate(name, [s.BIGINT]), (value,))

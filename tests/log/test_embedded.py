@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,6 @@ from tests.log.contract import Append, LogContract
 INPUT_SCHEMA = pa.schema([("p", pa.int32()), ("seq", pa.int64()), ("sub", pa.int64()), *list(RECORD_SCHEMA)[2:]])
 
 SLICE = ident("slice")
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 
 import pytest
 
 from streamnb.duck import ident, sql
 from streamnb.state.streamtime import StreamClock
 from streamnb.store import Store
-
-
-@pytest.fixture
-def store() -> Iterator[Store]:
-    opened = Store.open()
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
