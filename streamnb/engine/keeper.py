@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from streamnb.engine.batches import Batches
 from streamnb.engine.feed import Feed
 from streamnb.engine.relation import ROWS_MAX, Relation
 from streamnb.schema import SqlType
@@ -41,9 +42,7 @@ class RowKeeper:
         self._is_table = is_table
         self._rows_max = rows_max or (ROWS_MAX if is_table else STREAM_ROWS_MAX)
         self._relation: Relation | None = None
-        self._backlog: list[pa.Table] | None = []
-        self._rows = 0
-        self._bytes = 0
+        self._backlog: Batches | None = Batches()
 
     @property
     def wanted(self) -> bool:
@@ -55,10 +54,8 @@ class RowKeeper:
         if self._relation is not None:
             self._relation.add(batch)
         elif self._backlog is not None:
-            self._backlog.append(batch)
-            self._rows += batch.num_rows
-            self._bytes += batch.nbytes
-            if self._rows > BACKLOG_ROWS or self._bytes > BACKLOG_BYTES:
+            self._backlog.add(batch)
+            if self._backlog.rows > BACKLOG_ROWS or self._backlog.bytes > BACKLOG_BYTES:
                 self._backlog = None
 
     def relation(self, feed: Feed) -> Relation:
@@ -69,11 +66,13 @@ class RowKeeper:
             if self._relation is None:
                 relation = Relation(self._columns, self._keys, is_table=self._is_table, rows_max=self._rows_max)
                 if self._backlog is None:
-                    self._backlog = [self._of_feed(feed)]
-                    relation.skipped = feed.total - self._backlog[0].num_rows
-                for batch in self._backlog:
-                    relation.add(batch)
+                    known = self._of_feed(feed)
+                    relation.skipped = feed.total - known.num_rows
+                else:
+                    known = self._backlog.take()
                 self._backlog = None
+                if known is not None:
+                    relation.add(known)
                 self._relation = relation
             return self._relation
 

@@ -1,9 +1,9 @@
 """The rows of a live result, all of them, to be sorted, filtered and looked at while they change.
 
-Theory of operation: a relation is a small DuckDB database in memory, apart from the pipeline's, so that whoever looks
-at it delays no query. The push query hands over its output batches as Arrow tables, which costs nothing; they are taken
-in, set by set, when somebody looks, or when very many are waiting. What a batch changed moves the open viewports on.
-The rows are written later, many at a time (see ``rowtable``).
+Theory of operation: a relation is a small database in memory, in a DuckDB apart from the pipeline's, so that whoever
+looks at it delays no query. The push query hands over its output batches as Arrow tables, which costs nothing; they are
+taken in, set by set, when somebody looks, or when very many are waiting. What a batch changed moves the open viewports
+on. The rows are written later, many at a time (see ``rowtable``).
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import numpy as np
 import pyarrow as pa
 
 from streamnb.duck import ident
+from streamnb.engine.batches import Batches
+from streamnb.engine.livedatabase import LiveDatabases
 from streamnb.engine.rowfilter import RowFilter, compile_filter
 from streamnb.engine.roworder import RowSet, SortItem
 from streamnb.engine.rowtable import AppendedRows, KeyedRows
 from streamnb.engine.viewport import Delta, Page, Viewport
 from streamnb.schema import STRING, SqlType
-from streamnb.store import DatabaseError, Store
+from streamnb.store import DatabaseError
 
 __all__ = ["CHANGES_MAX", "ROWS_MAX", "Relation", "View"]
 
@@ -68,10 +70,9 @@ class Relation:
         self.watchers: list[Callable[[], None]] = []
         self.skipped = 0
         self.closed = False
-        self._store = Store.open(None, threads=1)  # small statements: handing them to other threads costs more
+        self._store = _databases.open()
         self._lock = threading.RLock()
-        self._pending: list[pa.Table] = []
-        self._pending_rows = 0
+        self._pending = Batches()
         self._pending_lock = threading.Lock()
         self._given = 0
         self._version = 0
@@ -100,10 +101,9 @@ class Relation:
         if batch.num_rows == 0:
             return
         with self._pending_lock:
-            self._pending.append(batch)
-            self._pending_rows += batch.num_rows
+            self._pending.add(batch)
             self._given += 1
-            many = self._pending_rows > PENDING_MAX
+            many = self._pending.rows > PENDING_MAX
         if many:
             with self._lock:
                 self._apply()
@@ -122,9 +122,7 @@ class Relation:
 
     def _take(self) -> tuple[pa.Table | None, int]:
         with self._pending_lock:
-            batches, self._pending, self._pending_rows = self._pending, [], 0
-            given = self._given
-        return (pa.concat_tables(batches) if batches else None), given
+            return self._pending.take(), self._given
 
     def _apply(self) -> None:
         """Put the waiting batches into the rows, and move the viewports on."""
@@ -229,9 +227,10 @@ class Relation:
             self.closed = True
             _open.discard(self)
             self._viewports.clear()
-            self._store.close()
+            _databases.close(self._store)
 
 
+_databases = LiveDatabases()
 _open: weakref.WeakSet[Relation] = weakref.WeakSet()
 
 

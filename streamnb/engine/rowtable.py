@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from streamnb.duck import Sql, duck_type, ident, join, lit, sql
+from streamnb.engine.batches import Batches
 from streamnb.engine.ranking import Places
 from streamnb.engine.roworder import RowSet
 from streamnb.schema import SqlType
@@ -28,7 +29,7 @@ WAITING_MAX = 2000
 INDEXED_MAX = 1000
 _SLACK = 4  # rows are dropped by the fourth part: it takes writing the rest anew
 _HASH = "hash({})"
-_FOUND = ("kh", "id", "oid", "base", "place", "last", "existed")
+_STORED, _GONE, _WAITS = range(3)  # a row in the table; one that is deleted when it is written; one that waits
 _KINDS = ("insert", "update", "delete")  # no Arrow array: the first one that is made imports pandas
 
 Mask = np.ndarray[tuple[int], np.dtype[np.bool_]]
@@ -80,8 +81,7 @@ class AppendedRows:
         self._store = store
         self._rows = rows
         self._rows_max = rows_max
-        self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
+        self._waiting = Batches()
         self._typed = _Types(store, _columns(rows))
         store.execute(sql("CREATE TABLE {} ({})", rows.table, join(", ", [sql("id BIGINT"), *_described(rows)])))
 
@@ -95,20 +95,19 @@ class AppendedRows:
     def add(self, rows: pa.Table) -> None:
         """Add rows that have their types: the columns id, c0, c1, …"""
         self.count += rows.num_rows
-        self._waiting.append(rows)
-        self._waiting_rows += rows.num_rows
+        self._waiting.add(rows)
 
     def settle(self) -> None:
         """Write the rows that wait, so that the table is whole."""
-        if self._waiting:
-            self._store.register("waiting", pa.concat_tables(self._waiting))
+        waiting = self._waiting.take()
+        if waiting is not None:
+            self._store.register("waiting", waiting)
             self._store.execute(sql("INSERT INTO {} SELECT * FROM waiting", self._rows.table))
             self._store.release("waiting")
-            self._waiting, self._waiting_rows = [], 0
 
     def tidy(self) -> bool:
         """Write the rows that wait if they are many, drop the oldest above what is kept; True if any were dropped."""
-        if self._waiting_rows > WAITING_MAX:
+        if self._waiting.rows > WAITING_MAX:
             self.settle()
         surplus = self.count - self._rows_max
         if surplus <= self._rows_max // _SLACK:
@@ -132,6 +131,47 @@ class Replaced:
     left: pa.Table | None
     noted: pa.Table
     deletes: bool
+
+
+@dataclass(frozen=True)
+class _Met:
+    """What the changes of a batch meet, each in the order in which they came.
+
+    ``group`` is the place of its key among the groups; ``ids`` are those of the rows, the number of its first change
+    if the row is new; ``old`` that of the row that was there before the batch, ``base`` the id of it or of the one it
+    stands for in the table, ``place`` its place among those that wait: -1 if there is none. ``last`` tells the change
+    of a key that counts, ``existed`` whether the row was there when the change came.
+    """
+
+    group: Places
+    ids: Places
+    old: Places
+    base: Places
+    place: Places
+    last: Mask
+    existed: Mask
+
+    @classmethod
+    def of(cls, groups: pa.Table, numbers: Places, gone: Mask) -> _Met:
+        """Find them in what ``KeyedRows._lookup`` gives, by the numbers of the changes, which follow each other."""
+        ns = groups.column("ns").combine_chunks()
+        lengths = np.diff(ns.offsets.to_numpy())
+        group = np.empty(len(numbers), np.int64)
+        group[ns.flatten().to_numpy() - numbers[0]] = np.repeat(np.arange(len(lengths)), lengths)
+        rank = groups.column("rank").to_numpy()
+        there = ((rank == _STORED) | (rank == _WAITS))[group]
+        old, base, place = (np.where(there, groups.column(n).to_numpy()[group], -1) for n in ("id", "base", "place"))
+        if len(lengths) == len(numbers):
+            every = np.ones(len(numbers), bool)
+            return cls(group, np.where(there, old, numbers), old, base, place, every, there)
+        order = np.argsort(group, kind="stable")
+        begins = np.flatnonzero(np.diff(group[order], prepend=-1))
+        first, last, existed = (np.zeros(len(numbers), bool) for _ in range(3))
+        first[order[begins]] = True
+        last[order[np.append(begins[1:], len(order)) - 1]] = True
+        existed[order[1:]] = ~gone[order[:-1]]
+        news = numbers[order[begins]][group]
+        return cls(group, np.where(there, old, news), old, base, place, last, np.where(first, there, existed))
 
 
 class KeyedRows:
@@ -168,90 +208,83 @@ class KeyedRows:
         """
         pending = self._typed.apply(pending)
         self._store.register("pending", pending)
-        hashed = sql(f"SELECT {_HASH} AS kh FROM pending", join(", ", self._keys))
-        hashes = np.unique(self._store.numbers(hashed)["kh"])
-        repeats = len(hashes) < pending.num_rows
-        query = self._lookup(hashes, wanted, repeats=repeats)
-        met = self._store.arrow(query) if wanted else None
-        found = self._store.numbers(query) if met is None else {n: met.column(n).to_numpy() for n in _FOUND}
+        hashed = sql(f"SELECT {_HASH} AS kh FROM pending ORDER BY n", join(", ", self._keys))
+        hashes = self._store.numbers(hashed)["kh"]
+        groups = self._store.arrow(self._lookup(np.unique(hashes), wanted))
         gone = pending.column("vnull").to_numpy()
-        had = found["oid"] >= 0
-        last = found["last"] == 1
+        met = _Met.of(groups, pending.column("n").to_numpy(), gone)
         rows = pending.select([f"c{i}" for i in range(len(self._rows.types))])
-        came = last & ~gone
-        left = last & had
+        came = met.last & ~gone
+        left = met.last & (met.old >= 0)
         self.count += int(np.count_nonzero(came)) - int(np.count_nonzero(left))
-        self._wait(pending, found, last, gone)
+        self._wait(pending, hashes, met, gone)
         return Replaced(
-            _rows(found["id"], rows, came),
-            self._left(met, found["oid"], wanted, left),
-            self._note(pending, rows, found["existed"] == 1, gone),
+            _rows(met.ids, rows, came),
+            self._left(groups, met, wanted, left),
+            self._note(pending, rows, met.existed, gone),
             bool(gone.any()),
         )
 
-    def _left(self, met: pa.Table | None, ids: Places, wanted: Sequence[int], left: Mask) -> pa.Table | None:
+    def _left(self, groups: pa.Table, met: _Met, wanted: Sequence[int], left: Mask) -> pa.Table | None:
         if not left.any():
             return None
-        if met is None:
-            return pa.table({"id": ids[left]})
-        names = [f"o{i}" for i in wanted]
-        return _rows(ids, met.select(names).rename_columns([f"c{i}" for i in wanted]), left)
+        names = [f"c{i}" for i in wanted]
+        old = groups.select(names).take(pa.array(met.group[left])) if names else None
+        ids = pa.array(met.old[left])
+        return pa.table({"id": ids}) if old is None else old.add_column(0, "id", ids)
 
     def _note(self, pending: pa.Table, rows: pa.Table, existed: Mask, gone: Mask) -> pa.Table:
         kinds = np.where(gone, 2, np.where(existed, 1, 0))
         columns = [pending.column("n"), pa.array(_KINDS).take(pa.array(kinds)), *rows.columns]
         return pa.table(columns, names=["id", *(f"c{i}" for i in range(1 + rows.num_columns))])
 
-    def _lookup(self, hashes: Places, wanted: Sequence[int], *, repeats: bool) -> Sql:
-        """Write the query of what each change of the batch meets, in order: numbers, and the columns wanted.
+    def _lookup(self, hashes: Places, wanted: Sequence[int]) -> Sql:
+        """Write the query of what each key of the batch meets: a row for each key, in any order.
 
-        ``id`` is that of the row, or the number of its first change if it is new; ``oid`` is the id of the row that was
-        there before, ``base`` the id of it or of the one it stands for in the table, ``place`` its place among
-        those that wait: all of them -1 if there is none. ``last`` tells the change of a key that counts, ``existed``
-        whether the row was there when the change came.
+        ``ns`` are the numbers of its changes; ``rank`` is -1 where nothing is known of the key, else that of the row
+        which tells (see ``_met``); ``id``, ``base``, ``place`` and the columns wanted are those of that row.
+
+        It is a GROUP BY and no join: each join leaves some thousand bytes behind in DuckDB, which lets go of them only
+        when there are very many, and a view looks up ten times a second.
         """
-        keys = join(", ", [sql("b.{}", key) for key in self._keys])
-        if repeats:
-            by_key = sql("PARTITION BY {} ORDER BY b.n", keys)
-            last = sql("lead(b.n) OVER ({}) IS NULL", by_key)
-            first = sql("min(b.n) OVER (PARTITION BY {})", keys)
-            existed = sql("coalesce(lag(NOT b.vnull) OVER ({}), r.id IS NOT NULL)", by_key)
-        else:
-            last, first, existed = sql("true"), sql("b.n"), sql("r.id IS NOT NULL")
+        keys = join(", ", self._keys)
+        kept = [ident(f"c{i}") for i in wanted]
+        columns = join("", [sql(", arg_max_null({0}, rank) AS {0}", c) for c in kept])
+        batch = sql(
+            "SELECT {}, n, NULL::TINYINT AS rank, NULL::BIGINT AS id, NULL::BIGINT AS base, NULL::BIGINT AS place{}"
+            " FROM pending",
+            keys,
+            join("", [sql(", {}", c) for c in kept]),
+        )
         return sql(
-            "WITH b AS (SELECT {}, n, vnull, {} AS kh FROM pending), r AS MATERIALIZED ({})"
-            " SELECT b.kh, coalesce(r.id, {}) AS id, coalesce(r.id, -1) AS oid, coalesce(r.base, -1) AS base,"
-            " coalesce(r.place, -1) AS place, ({})::TINYINT AS last, ({})::TINYINT AS existed{}"
-            " FROM b LEFT JOIN r ON r.kh = b.kh AND {} ORDER BY b.n",
-            join(", ", self._keys),
-            sql(_HASH, join(", ", self._keys)),
-            self._met(hashes, wanted),
-            first,
-            last,
-            existed,
-            join("", [sql(", r.{} AS {}", ident(f"c{i}"), ident(f"o{i}")) for i in wanted]),
-            join(" AND ", [sql("r.{0} IS NOT DISTINCT FROM b.{0}", key) for key in self._keys]),
+            "SELECT list(n) FILTER (WHERE rank IS NULL) AS ns, coalesce(max(rank), -1)::TINYINT AS rank,"
+            " coalesce(arg_max(id, rank), -1) AS id, coalesce(arg_max(base, rank), -1) AS base,"
+            " coalesce(arg_max(place, rank), -1) AS place{} FROM ({} UNION ALL {})"
+            " GROUP BY {} HAVING count(*) FILTER (WHERE rank IS NULL) > 0",
+            columns,
+            batch,
+            self._met(hashes, kept),
+            keys,
         )
 
-    def _met(self, hashes: Places, wanted: Sequence[int]) -> Sql:
-        """Write the query of the rows that have these hashes, those that wait instead of those they stand for.
+    def _met(self, hashes: Places, kept: Sequence[Sql]) -> Sql:
+        """Write the query of the rows that have these hashes. Of those of one key the one of the highest rank tells.
 
         A few hashes are looked up in the index, as literals; many are found by looking at all hashes.
         """
-        columns = join(", ", [sql("id, kh"), *self._keys, *[ident(f"c{i}") for i in wanted]])
+        columns = join("", [sql(", {}", c) for c in kept])
+        keys = join(", ", self._keys)
         if len(hashes) <= INDEXED_MAX:
             hits = sql("kh IN ({})", join(", ", [lit(h) for h in hashes.tolist()]))
         else:
-            hits = sql("rowid IN (SELECT h.rowid FROM {} h SEMI JOIN b ON h.kh = b.kh)", self._rows.table)
-        stored = sql("SELECT {}, id AS base, NULL::BIGINT AS place FROM {} WHERE {}", columns, self._rows.table, hits)
+            hits = sql(f"kh IN (SELECT {_HASH} FROM pending)", keys)
+        stored = sql(
+            "SELECT {}, NULL, {}, id, id, -1{} FROM {} WHERE {}", keys, lit(_STORED), columns, self._rows.table, hits
+        )
         if not self._register_waiting(hashes):
             return stored
-        return sql(
-            "SELECT * FROM ({}) WHERE base NOT IN (SELECT base FROM waiting WHERE base >= 0)"
-            " UNION ALL SELECT {}, nullif(base, -1), place FROM waiting WHERE NOT gone",
-            stored,
-            columns,
-        )
+        rank = sql("CASE WHEN gone THEN {} ELSE {} END", lit(_GONE), lit(_WAITS))
+        return sql("{} UNION ALL SELECT {}, NULL, {}, id, base, place{} FROM waiting", stored, keys, rank, columns)
 
     def _register_waiting(self, hashes: Places) -> bool:
         """Make the rows that wait and have one of these hashes readable, with their places; False if there are none."""
@@ -264,25 +297,25 @@ class KeyedRows:
         self._store.register("waiting", self._waiting.take(at).append_column("place", at))
         return True
 
-    def _wait(self, pending: pa.Table, found: dict[str, Places], last: Mask, gone: Mask) -> None:
+    def _wait(self, pending: pa.Table, hashes: Places, met: _Met, gone: Mask) -> None:
         """Let the newest rows of a batch wait, in place of those that they replace."""
         names = [name for name in pending.column_names if name not in ("n", "vnull")]
         fresh = pending.select(names)
-        for name, values in (("gone", gone), ("base", found["base"]), ("kh", found["kh"]), ("id", found["id"])):
+        for name, values in (("gone", gone), ("base", met.base), ("kh", hashes), ("id", met.ids)):
             fresh = fresh.add_column(0, name, pa.array(values))
-        kept = last & ~(gone & (found["base"] < 0))
+        kept = met.last & ~(gone & (met.base < 0))
         if not kept.all():
             fresh = fresh.filter(pa.array(kept))
         waiting = self._waiting
         if waiting is None:
             self._waiting = fresh
             return
-        replaced = found["place"][last & (found["place"] >= 0)]
+        replaced = met.place[met.last & (met.place >= 0)]
         if len(replaced):
             rest = np.ones(waiting.num_rows, bool)
             rest[replaced] = False
             waiting = waiting.filter(pa.array(rest))
-        self._waiting = pa.concat_tables([waiting, fresh])
+        self._waiting = pa.concat_tables([waiting, fresh]).combine_chunks()
 
     # Writing
 
