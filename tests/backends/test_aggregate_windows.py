@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from streamnb.backends.duckdb.operator import Mode
 from streamnb.plan.typed import TypedComparison, TypedLiteral
 from streamnb.schema import BIGINT, BOOLEAN
-from tests.backends.aggregate_harness import Runner, aggregate_call, column, hopping, tumbling
+from streamnb.store import Store
+from streamnb.windows import TimeWindows
+from tests.backends.aggregate_harness import Runner, aggregate_call, column, cut, hopping, tumbling
 from tests.oracle.aggregate import Output, Record
 
 COUNT = aggregate_call("COUNT")
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Store]:
+    """A store in memory for the examples of a property."""
+    store = Store.open()
+    yield store
+    store.close()
 
 
 def at(*times: int, key: str = "a", part: int = 0, start: int = 0) -> list[Record]:
@@ -95,3 +111,41 @@ def test_table_shows_a_window_until_its_retention_is_over() -> None:
 def test_empty_batch_gives_an_empty_batch_in_windows() -> None:
     for final in (False, True):
         assert Runner([COUNT], window=hopping(20, 10, 0), final=final).batch([]) == []
+
+
+def counted(windows: TimeWindows, times: Sequence[int]) -> tuple[dict[int, int], int]:
+    """Count records one by one: the windows left in the store at the end, and how often one was refused."""
+    counts: dict[int, int] = {}
+    stream_time = late = 0
+    for ts in times:
+        stream_time = max(stream_time, ts)
+        for start in windows.starts(ts):
+            if windows.accepts(start, stream_time):
+                counts[start] = counts.get(start, 0) + 1
+            else:
+                late += 1
+        counts = {start: n for start, n in counts.items() if windows.is_kept(start, stream_time)}
+    return counts, late
+
+
+@given(
+    size=st.integers(1, 40),
+    share=st.integers(1, 40),
+    grace=st.integers(0, 30),
+    kept=st.integers(0, 30),
+    times=st.lists(st.integers(0, 150), min_size=1, max_size=30),
+    mode=st.sampled_from(Mode),
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+)
+@settings(max_examples=40, deadline=None)
+def test_statements_and_the_arithmetic_that_chooses_among_them_agree(
+    shared: Store, size: int, share: int, grace: int, kept: int, times: list[int], mode: Mode, sizes: list[int]
+) -> None:
+    windows = TimeWindows(size, min(size, share), grace, size + grace + kept)
+    spec = hopping(size, windows.advance_ms, grace, windows.retention_ms)
+    runner = Runner([COUNT], window=spec, mode=mode, store=shared)
+    for batch in cut(at(*times), sizes):
+        runner.batch(batch)
+    counts, late = counted(windows, times)
+    assert {row[1]: row[-1] for row in runner.view()} == counts
+    assert runner.late() == late
