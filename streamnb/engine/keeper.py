@@ -69,10 +69,10 @@ class RowKeeper:
                     known = self._of_feed(feed)
                     relation.skipped = feed.total - known.num_rows
                 else:
-                    known = self._backlog.take()
-                self._backlog = None
+                    known = self._backlog.table()
                 if known is not None:
                     relation.add(known)
+                self._backlog = None
                 self._relation = relation
             return self._relation
 
@@ -85,10 +85,3 @@ class RowKeeper:
             keys = [value_array([c.key[i] for c in changes], type_) for i, type_ in enumerate(self._keys)]
             arrays = [pa.array([c.tombstone for c in changes], pa.bool_()), *keys, *arrays]
         return pa.table(arrays, names=names)
-
-    def close(self) -> None:
-        """Let go of all rows."""
-        with self.lock:
-            self._backlog = None
-            if self._relation is not None:
-                self._relation.close()

@@ -9,6 +9,7 @@ on. The rows are written later, many at a time (see ``rowtable``).
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from streamnb.engine.rowfilter import RowFilter, compile_filter
 from streamnb.engine.roworder import RowSet, SortItem
 from streamnb.engine.rowtable import AppendedRows, KeyedRows
 from streamnb.engine.viewport import Delta, Page, Viewport
+from streamnb.errors import StoreError
 from streamnb.schema import STRING, SqlType
 from streamnb.store import DatabaseError
 
@@ -32,6 +34,7 @@ __all__ = ["CHANGES_MAX", "ROWS_MAX", "Relation", "View"]
 ROWS_MAX = 2_000_000
 CHANGES_MAX = 100_000
 PENDING_MAX = 100_000
+PENDING_BYTES = 64_000_000
 
 Columns = Sequence[tuple[str, SqlType]]
 
@@ -70,7 +73,7 @@ class Relation:
         self.watchers: list[Callable[[], None]] = []
         self.skipped = 0
         self.closed = False
-        self._store = _databases.open()
+        self._store = _databases.open(self)
         self._lock = threading.RLock()
         self._pending = Batches()
         self._pending_lock = threading.Lock()
@@ -103,7 +106,7 @@ class Relation:
         with self._pending_lock:
             self._pending.add(batch)
             self._given += 1
-            many = self._pending.rows > PENDING_MAX
+            many = self._pending.rows > PENDING_MAX or self._pending.bytes > PENDING_BYTES
         if many:
             with self._lock:
                 self._apply()
@@ -238,4 +241,5 @@ _open: weakref.WeakSet[Relation] = weakref.WeakSet()
 def _close_all() -> None:
     """Let go of DuckDB before the interpreter ends: a thread of a view may still hold a relation."""
     for relation in list(_open):
-        relation.close()
+        with contextlib.suppress(DatabaseError, StoreError):
+            relation.close()

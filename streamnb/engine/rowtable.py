@@ -26,6 +26,7 @@ from streamnb.store import Store
 __all__ = ["AppendedRows", "KeyedRows", "Replaced"]
 
 WAITING_MAX = 2000
+WAITING_BYTES = 16_000_000
 INDEXED_MAX = 1000
 _SLACK = 4  # rows are dropped by the fourth part: it takes writing the rest anew
 _HASH = "hash({})"
@@ -107,7 +108,7 @@ class AppendedRows:
 
     def tidy(self) -> bool:
         """Write the rows that wait if they are many, drop the oldest above what is kept; True if any were dropped."""
-        if self._waiting.rows > WAITING_MAX:
+        if self._waiting.rows > WAITING_MAX or self._waiting.bytes > WAITING_BYTES:
             self.settle()
         surplus = self.count - self._rows_max
         if surplus <= self._rows_max // _SLACK:
@@ -154,14 +155,18 @@ class _Met:
     @classmethod
     def of(cls, groups: pa.Table, numbers: Places, gone: Mask) -> _Met:
         """Find them in what ``KeyedRows._lookup`` gives, by the numbers of the changes, which follow each other."""
-        ns = groups.column("ns").combine_chunks()
-        lengths = np.diff(ns.offsets.to_numpy())
         group = np.empty(len(numbers), np.int64)
-        group[ns.flatten().to_numpy() - numbers[0]] = np.repeat(np.arange(len(lengths)), lengths)
+        of_groups = groups.column("n")
+        if pa.types.is_list(of_groups.type):
+            lists = of_groups.combine_chunks()
+            lengths = np.diff(lists.offsets.to_numpy())
+            group[lists.flatten().to_numpy() - numbers[0]] = np.repeat(np.arange(len(lengths)), lengths)
+        else:
+            group[of_groups.to_numpy() - numbers[0]] = np.arange(len(numbers))
         rank = groups.column("rank").to_numpy()
         there = ((rank == _STORED) | (rank == _WAITS))[group]
         old, base, place = (np.where(there, groups.column(n).to_numpy()[group], -1) for n in ("id", "base", "place"))
-        if len(lengths) == len(numbers):
+        if len(groups) == len(numbers):
             every = np.ones(len(numbers), bool)
             return cls(group, np.where(there, old, numbers), old, base, place, every, there)
         order = np.argsort(group, kind="stable")
@@ -210,7 +215,10 @@ class KeyedRows:
         self._store.register("pending", pending)
         hashed = sql(f"SELECT {_HASH} AS kh FROM pending ORDER BY n", join(", ", self._keys))
         hashes = self._store.numbers(hashed)["kh"]
-        groups = self._store.arrow(self._lookup(np.unique(hashes), wanted))
+        known = np.unique(hashes)
+        repeats = len(known) < len(hashes)
+        query = self._lookup(known, wanted, repeats=repeats)
+        groups = self._store.arrow(query) if repeats or wanted else pa.table(self._store.numbers(query))
         gone = pending.column("vnull").to_numpy()
         met = _Met.of(groups, pending.column("n").to_numpy(), gone)
         rows = pending.select([f"c{i}" for i in range(len(self._rows.types))])
@@ -228,21 +236,23 @@ class KeyedRows:
     def _left(self, groups: pa.Table, met: _Met, wanted: Sequence[int], left: Mask) -> pa.Table | None:
         if not left.any():
             return None
-        names = [f"c{i}" for i in wanted]
-        old = groups.select(names).take(pa.array(met.group[left])) if names else None
         ids = pa.array(met.old[left])
-        return pa.table({"id": ids}) if old is None else old.add_column(0, "id", ids)
+        if not wanted:
+            return pa.table({"id": ids})
+        old = groups.select([f"c{i}" for i in wanted]).take(pa.array(met.group[left]))
+        return old.add_column(0, "id", ids)
 
     def _note(self, pending: pa.Table, rows: pa.Table, existed: Mask, gone: Mask) -> pa.Table:
         kinds = np.where(gone, 2, np.where(existed, 1, 0))
         columns = [pending.column("n"), pa.array(_KINDS).take(pa.array(kinds)), *rows.columns]
         return pa.table(columns, names=["id", *(f"c{i}" for i in range(1 + rows.num_columns))])
 
-    def _lookup(self, hashes: Places, wanted: Sequence[int]) -> Sql:
+    def _lookup(self, hashes: Places, wanted: Sequence[int], *, repeats: bool) -> Sql:
         """Write the query of what each key of the batch meets: a row for each key, in any order.
 
-        ``ns`` are the numbers of its changes; ``rank`` is -1 where nothing is known of the key, else that of the row
-        which tells (see ``_met``); ``id``, ``base``, ``place`` and the columns wanted are those of that row.
+        ``n`` is the number of its change, the list of them all if any key ``repeats``; ``rank`` is -1 where nothing is
+        known of the key, else that of the row which tells (see ``_met``); ``id``, ``base``, ``place`` and the columns
+        wanted are those of that row.
 
         It is a GROUP BY and no join: each join leaves some thousand bytes behind in DuckDB, which lets go of them only
         when there are very many, and a view looks up ten times a second.
@@ -254,13 +264,14 @@ class KeyedRows:
             "SELECT {}, n, NULL::TINYINT AS rank, NULL::BIGINT AS id, NULL::BIGINT AS base, NULL::BIGINT AS place{}"
             " FROM pending",
             keys,
-            join("", [sql(", {}", c) for c in kept]),
+            join("", [sql(", NULL AS {}", c) for c in kept]),
         )
         return sql(
-            "SELECT list(n) FILTER (WHERE rank IS NULL) AS ns, coalesce(max(rank), -1)::TINYINT AS rank,"
+            "SELECT {} AS n, coalesce(max(rank), -1)::TINYINT AS rank,"
             " coalesce(arg_max(id, rank), -1) AS id, coalesce(arg_max(base, rank), -1) AS base,"
             " coalesce(arg_max(place, rank), -1) AS place{} FROM ({} UNION ALL {})"
-            " GROUP BY {} HAVING count(*) FILTER (WHERE rank IS NULL) > 0",
+            " GROUP BY {} HAVING max(n) IS NOT NULL",
+            sql("list(n) FILTER (WHERE n IS NOT NULL)") if repeats else sql("max(n)"),
             columns,
             batch,
             self._met(hashes, kept),
@@ -338,7 +349,8 @@ class KeyedRows:
 
         What was replaced goes too: DuckDB keeps it until the table is written anew.
         """
-        if self._waiting is not None and self._waiting.num_rows > WAITING_MAX:
+        waiting = self._waiting
+        if waiting is not None and (waiting.num_rows > WAITING_MAX or waiting.nbytes > WAITING_BYTES):
             self.settle()
         surplus = self.count - self._rows_max
         if surplus > self._rows_max // _SLACK:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
+import pytest
 
 from streamnb.engine import batches
 from streamnb.engine.batches import Batches
@@ -19,10 +20,12 @@ def test_batches_come_back_as_one_table_in_their_order() -> None:
     assert (waiting.rows, waiting.bytes, waiting.take()) == (0, 0, None)
 
 
-def test_many_small_batches_are_held_as_few() -> None:
+def test_many_small_batches_are_held_as_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "TABLES_MAX", 4)
     waiting = Batches()
     for number in range(1000):
         waiting.add(pa.table({"c0": [number]}))
-    table = waiting.take()
-    assert table is not None
-    assert table.column("c0").num_chunks <= batches.TABLES_MAX
+        table = waiting.table()
+        assert table is not None
+        assert table.column("c0").num_chunks <= 3 * 5
+    assert waiting.take() == pa.table({"c0": list(range(1000))})

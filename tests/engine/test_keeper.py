@@ -8,8 +8,9 @@ import pytest
 from streamnb.engine import keeper as keeper_module
 from streamnb.engine.feed import Change, Feed
 from streamnb.engine.keeper import RowKeeper
-from streamnb.engine.relation import View
+from streamnb.engine.relation import Relation, View
 from streamnb.schema import BIGINT, STRING, Array, Map
+from streamnb.store import DatabaseError
 
 COLUMNS = [("K", STRING), ("N", BIGINT)]
 
@@ -47,6 +48,20 @@ def test_backlog_that_grew_too_large_leaves_the_rows_of_the_feed(monkeypatch: py
     assert not keeper.wanted
     assert rows_of(keeper, feed) == [("c", 3), ("d", 4)]
     assert keeper.relation(feed).total == 4
+
+
+def test_backlog_that_could_not_be_taken_in_is_taken_in_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    feed, keeper = Feed(is_table=True, rows_max=2), RowKeeper(COLUMNS, [STRING], is_table=True)
+    give(keeper, feed, ("a", 1), ("b", 2), ("c", 3))
+
+    def refuse(*_: object) -> None:
+        raise DatabaseError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Relation, "add", refuse)
+        with pytest.raises(DatabaseError, match="no room"):
+            keeper.relation(feed)
+    assert rows_of(keeper, feed) == [("a", 1), ("b", 2), ("c", 3)]
 
 
 def test_rows_of_the_feed_keep_their_nested_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import threading
 
 import duckdb
@@ -9,39 +10,113 @@ import pytest
 from streamnb.duck import Sql
 from streamnb.engine.livedatabase import LiveDatabases
 from streamnb.engine.relation import Relation, View
+from streamnb.errors import StoreBrokenError
 from streamnb.schema import BIGINT
-from streamnb.store import DatabaseError
+from streamnb.store import DatabaseError, Store
+
+ATTACHED = Sql("SELECT count(*) FROM duckdb_databases() WHERE database_name LIKE 'live%'")
+HELD = Sql("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()")
+MILLION = Sql("CREATE TABLE rows AS SELECT range AS n, hash(range) AS h FROM range(1000000)")
 
 
-def test_databases_are_apart_from_each_other_and_share_one_duckdb() -> None:
+class Owner:
+    """What a database belongs to."""
+
+
+@pytest.fixture
+def owner() -> Owner:
+    return Owner()
+
+
+def test_databases_are_apart_from_each_other_and_share_one_duckdb(owner: Owner) -> None:
     databases = LiveDatabases()
-    first, second = databases.open(), databases.open()
+    first, second = databases.open(owner), databases.open(owner)
     for store, number in ((first, 1), (second, 2)):
         store.execute(Sql(f"CREATE TABLE rows AS SELECT {number} AS n"))
     assert (first.rows(Sql("FROM rows")), second.rows(Sql("FROM rows"))) == ([(1,)], [(2,)])
-    attached = Sql("SELECT count(*) FROM duckdb_databases() WHERE database_name LIKE 'live%'")
-    assert first.rows(attached) == [(2,)]
+    assert first.rows(ATTACHED) == [(2,)]
     databases.close(second)
-    assert first.rows(attached) == [(1,)]
+    assert first.rows(ATTACHED) == [(1,)]
     with pytest.raises(DatabaseError):
         second.rows(Sql("FROM rows"))
     databases.close(second)
     databases.close(first)
-    again = databases.open()
-    assert again.rows(attached) == [(1,)]
+    again = databases.open(owner)
+    assert again.rows(ATTACHED) == [(1,)]
     databases.close(again)
 
 
-def test_rows_of_a_closed_database_are_let_go() -> None:
+def test_rows_of_a_closed_database_are_let_go(owner: Owner) -> None:
     databases = LiveDatabases()
-    stays, goes = databases.open(), databases.open()
-    held = Sql("SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()")
-    before = stays.rows(held)[0][0]
-    goes.execute(Sql("CREATE TABLE rows AS SELECT range AS n, hash(range) AS h FROM range(1000000)"))
-    assert stays.rows(held)[0][0] > before + 8_000_000
+    stays, goes = databases.open(owner), databases.open(owner)
+    before = stays.rows(HELD)[0][0]
+    goes.execute(MILLION)
+    assert stays.rows(HELD)[0][0] > before + 8_000_000
     databases.close(goes)
-    assert stays.rows(held)[0][0] < before + 1_000_000
+    assert stays.rows(HELD)[0][0] < before + 1_000_000
     databases.close(stays)
+
+
+def test_database_goes_with_its_owner(owner: Owner) -> None:
+    databases = LiveDatabases()
+    stays = databases.open(owner)
+    before = stays.rows(HELD)[0][0]
+    other = Owner()
+    databases.open(other).execute(MILLION)
+    del other
+    gc.collect()
+    assert stays.rows(ATTACHED) == [(1,)]
+    assert stays.rows(HELD)[0][0] < before + 1_000_000
+    databases.close(stays)
+
+
+def test_owner_that_goes_while_another_database_is_opened_waits_for_nothing(owner: Owner) -> None:
+    databases = LiveDatabases()
+    stays, other = databases.open(owner), Owner()
+    databases.open(other)
+    with databases._lock:  # the garbage collector may run on the thread that has it
+        del other
+        gc.collect()
+    assert stays.rows(ATTACHED) == [(2,)]
+    third = databases.open(owner)
+    assert stays.rows(ATTACHED) == [(2,)]
+    databases.close(third)
+    databases.close(stays)
+
+
+def test_database_that_cannot_be_attached_leaves_nothing(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    databases = LiveDatabases()
+    stays, execute = databases.open(owner), Store.execute
+
+    def refuse(store: Store, statement: Sql, *parameters: object) -> None:
+        if statement.startswith("USE"):
+            raise DatabaseError("no room")
+        execute(store, statement)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "execute", refuse)
+        with pytest.raises(DatabaseError, match="no room"):
+            databases.open(owner)
+    assert stays.rows(ATTACHED) == [(1,)]
+    databases.close(stays)
+
+
+def test_after_a_duckdb_broke_the_next_database_is_in_another(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    databases = LiveDatabases()
+    first, second = databases.open(owner), databases.open(owner)
+    broken, execute = databases._newest, Store.execute
+
+    def give_up(store: Store, statement: Sql, *parameters: object) -> None:
+        if broken is not None and (store in (first, second, broken.root) or databases._newest is broken):
+            raise StoreBrokenError("a statement broke the database")
+        execute(store, statement)
+
+    monkeypatch.setattr(Store, "execute", give_up)
+    third = databases.open(owner)
+    assert third.rows(ATTACHED) == [(1,)]
+    for store in (first, second, third):
+        databases.close(store)
+    assert databases._newest is None
 
 
 def test_results_change_and_close_beside_each_other() -> None:
