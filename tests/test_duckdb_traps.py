@@ -8,6 +8,7 @@ operators do without them.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 import operator
@@ -326,3 +327,39 @@ def test_result_that_is_not_fetched_to_its_end_blocks_the_connection(plain: duck
     plain.execute("SELECT * FROM (VALUES (1), (2))").fetchone()
     with pytest.raises(duckdb.Error, match="unfinished result"):
         plain.register("x", pa.table({"a": [1]}))
+
+
+# What a statement leaves behind. Code: engine/rowtable.py, docs/decisions/0015
+
+
+class _Mallinfo(ctypes.Structure):
+    """What mallinfo2 tells; ``uordblks`` is the number of bytes given out."""
+
+    _fields_ = tuple((name, ctypes.c_size_t) for name in (*"abcdefg", "uordblks", "fordblks", "keepcost"))
+
+
+def bytes_left_by(connection: duckdb.DuckDBPyConnection, statement: str, times: int = 400) -> float:
+    """Run a statement again and again; return how many bytes of the allocator each of them keeps."""
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "mallinfo2"):
+        pytest.skip("only the GNU C library tells how much it has given out")
+    library.mallinfo2.restype = _Mallinfo
+
+    def run(times: int) -> int:
+        for _ in range(times):
+            connection.execute(statement).fetchall()
+        return int(library.mallinfo2().uordblks)
+
+    before = run(50)
+    return (run(times) - before) / times
+
+
+def test_join_of_a_few_rows_leaves_more_behind_than_group_by(plain: duckdb.DuckDBPyConnection) -> None:
+    # KeyedRows._lookup is a GROUP BY for this alone; a join would say the same in fewer words.
+    plain.execute("SET threads = 1")
+    plain.execute("CREATE TABLE few AS SELECT range AS n FROM range(20)")
+    plain.execute("CREATE TABLE many AS SELECT range AS n, range AS id FROM range(200)")
+    joined = bytes_left_by(plain, "SELECT n, id FROM few LEFT JOIN many USING (n)")
+    grouped = "SELECT n, max(id) FROM (SELECT n, NULL AS id FROM few UNION ALL FROM many WHERE n < 20) GROUP BY n"
+    assert joined > 1000
+    assert bytes_left_by(plain, grouped) < 500
