@@ -47,7 +47,7 @@ _SETTINGS = (
 )
 # The engine folds the write-ahead log into the file between two ticks; DuckDB would do it in the middle of a commit.
 _FILE_SETTINGS = ("SET GLOBAL checkpoint_threshold = '1TB'",)
-# A database in memory reads no file, and a notebook holds one for each live table: eight threads each are many.
+# A database in memory reads no file: eight threads for that are many.
 _MEMORY_SETTINGS = ("SET GLOBAL async_threads = 0",)
 _LOCK = "SET GLOBAL lock_configuration = true"
 
