@@ -134,7 +134,7 @@ def test_statements_that_come_again_are_kept_parsed_up_to_a_bound(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streamnb.parsed._PARSED_CHARS_MAX", 100)
-    monkeypatch.setattr("streamnb.parsed._SEEN_MAX", 20)
+    monkeypatch.setattr("streamnb.parsed._IDLE_MAX", 20)
     kept = store._parsed._kept
     for number in range(50):
         assert store.rows(Sql(f"SELECT {number:05}")) == [(number,)]
@@ -145,6 +145,16 @@ def test_statements_that_come_again_are_kept_parsed_up_to_a_bound(
     assert list(kept)[-1] == "SELECT 00049"
     store.close()
     assert not kept
+
+
+def test_statement_that_comes_no_more_is_not_kept_parsed(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamnb.parsed._IDLE_MAX", 20)
+    always = Sql("SELECT 'always'")
+    for number in range(30):
+        for text in (Sql(f"SELECT {number:05}"), always) * 2:  # a number that is there for a while
+            store.rows(text)
+    assert always in store._parsed._kept
+    assert len(store._parsed._kept) <= 7
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
