@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from streamnb.duck import ident, lit, sql
 from streamnb.store import Store
+from tests import kafka_records
 from tests.faults.harness import Victim, declared_failpoints, seed
 from tests.kafka_broker import KafkaBroker
 from tests.oracle.pipeline import Changelog, Expected, InputRecord, expect, explain_changelog
@@ -61,22 +62,8 @@ class Input:
 
 
 def committed(bootstrap: str, topic: str) -> list[Message]:
-    """Read a topic from its first record to its last with a plain consumer at read_committed."""
-    settings = {"group.id": "oracle", "isolation.level": "read_committed", "enable.partition.eof": True}
-    consumer = Consumer({"bootstrap.servers": bootstrap, "enable.auto.commit": False, **settings})
-    consumer.assign([TopicPartition(topic, part, 0) for part in range(PARTITIONS)])
-    found: list[Message] = []
-    ended = 0
-    while ended < PARTITIONS:
-        for message in consumer.consume(500, 1.0):
-            error = message.error()
-            if error is None:
-                found.append(message)
-            else:
-                assert error.code() == KafkaError._PARTITION_EOF, error
-                ended += 1
-    consumer.close()
-    return found
+    """Read a topic from its first record to its last."""
+    return kafka_records.committed({"bootstrap.servers": bootstrap}, topic, PARTITIONS)
 
 
 def expected_of(bootstrap: str, topic: str) -> Expected:

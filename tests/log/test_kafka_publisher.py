@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from streamnb.errors import LogError
@@ -23,6 +23,7 @@ from streamnb.log.kafka_publisher import OUTBOX_SCHEMA, KafkaPublisher
 from streamnb.log.kafka_url import KafkaUrl, parse_kafka_url
 from streamnb.log.partitioner import partitions_of
 from tests.kafka_broker import KafkaBroker
+from tests.kafka_records import committed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.usefixtures("client")]
 
@@ -64,23 +65,7 @@ def table(*columns: list[Any], window_bytes: int = 0) -> pa.Table:
 
 def messages(url: KafkaUrl, topic: str) -> list[Any]:
     """Read all committed records of a topic with two partitions."""
-    settings = {"group.id": "check", "isolation.level": "read_committed", "enable.partition.eof": True}
-    consumer = Consumer(url.client_settings() | settings)
-    consumer.assign([TopicPartition(topic, part, 0) for part in range(2)])
-    found: list[Any] = []
-    ended: set[int | None] = set()
-    while len(ended) < 2:
-        for message in consumer.consume(500, 0.1):
-            error = message.error()
-            if error is None:
-                found.append(message)
-            else:
-                assert error.code() == KafkaError._PARTITION_EOF, error
-                ended.add(message.partition())
-                if len(ended) == 2:
-                    break
-    consumer.close()
-    return found
+    return committed(url.client_settings(), topic, 2)
 
 
 def assert_each_once(url: KafkaUrl, topic: str, count: int) -> None:
