@@ -18,14 +18,6 @@ from streamnb.store import DatabaseError, Store
 __all__ = ["LiveDatabases"]
 
 
-class _Instance:
-    """A DuckDB and the names of the databases in it."""
-
-    def __init__(self) -> None:
-        self.root = Store.open(None, threads=1)  # small statements: handing them to other threads costs more
-        self.names: set[str] = set()
-
-
 class LiveDatabases:
     """Opens databases in memory, and lets go of each with its owner. Safe to use from any thread.
 
@@ -34,8 +26,8 @@ class LiveDatabases:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._newest: _Instance | None = None
-        self._homes: dict[Store, tuple[_Instance, str]] = {}
+        self._root: Store | None = None  # a connection to the newest DuckDB
+        self._homes: dict[Store, tuple[Store, str]] = {}  # the root and the name of each open database
         self._numbers = itertools.count(1)
         self._ownerless: deque[Store] = deque()
 
@@ -46,7 +38,7 @@ class LiveDatabases:
             try:
                 store = self._attach()
             except StoreBrokenError:  # by a statement of another database: that DuckDB gives nothing any more
-                self._newest = None
+                self._root = None
                 store = self._attach()
         weakref.finalize(owner, self._leave, store).atexit = False
         return store
@@ -58,11 +50,11 @@ class LiveDatabases:
             self._close_ownerless()
 
     def _attach(self) -> Store:
-        instance = self._newest = self._newest or _Instance()
+        if self._root is None:
+            self._root = Store.open(None, threads=1)  # small statements: handing them to other threads costs more
         name = f"live{next(self._numbers)}"
-        store = instance.root.cursor()
-        self._homes[store] = instance, name
-        instance.names.add(name)
+        store = self._root.cursor()
+        self._homes[store] = self._root, name
         try:
             store.execute(sql("ATTACH ':memory:' AS {}", ident(name)))
             store.execute(sql("USE {}", ident(name)))
@@ -75,15 +67,14 @@ class LiveDatabases:
         home = self._homes.pop(store, None)
         if home is None:
             return
-        instance, name = home
-        instance.names.discard(name)
+        root, name = home
         store.close()
         with contextlib.suppress(DatabaseError, StoreBrokenError):
-            instance.root.execute(sql("DETACH DATABASE IF EXISTS {}", ident(name)))
-        if not instance.names:
-            instance.root.close()
-            if self._newest is instance:
-                self._newest = None
+            root.execute(sql("DETACH DATABASE IF EXISTS {}", ident(name)))
+        if all(other is not root for other, _ in self._homes.values()):
+            root.close()
+            if self._root is root:
+                self._root = None
 
     def _leave(self, store: Store) -> None:
         """Note that the owner is gone; the garbage collector says so, on any thread and at any time."""

@@ -64,6 +64,11 @@ def _rows(ids: Places, rows: pa.Table, chosen: Mask) -> pa.Table:
     return table if chosen.all() else table.filter(pa.array(chosen))
 
 
+def _are_many(rows: int, size: int) -> bool:
+    """Tell whether rows that wait, of so many bytes, are to be written."""
+    return rows > WAITING_MAX or size > WAITING_BYTES
+
+
 def _described(rows: RowSet) -> list[Sql]:
     return [sql("{} {}", c, duck_type(t)) for c, t in zip(rows.columns(), rows.types, strict=True)]
 
@@ -108,7 +113,7 @@ class AppendedRows:
 
     def tidy(self) -> bool:
         """Write the rows that wait if they are many, drop the oldest above what is kept; True if any were dropped."""
-        if self._waiting.rows > WAITING_MAX or self._waiting.bytes > WAITING_BYTES:
+        if _are_many(self._waiting.rows, self._waiting.bytes):
             self.settle()
         surplus = self.count - self._rows_max
         if surplus <= self._rows_max // _SLACK:
@@ -349,8 +354,7 @@ class KeyedRows:
 
         What was replaced goes too: DuckDB keeps it until the table is written anew.
         """
-        waiting = self._waiting
-        if waiting is not None and (waiting.num_rows > WAITING_MAX or waiting.nbytes > WAITING_BYTES):
+        if self._waiting is not None and _are_many(self._waiting.num_rows, self._waiting.nbytes):
             self.settle()
         surplus = self.count - self._rows_max
         if surplus > self._rows_max // _SLACK:

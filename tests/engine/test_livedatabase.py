@@ -104,10 +104,10 @@ def test_database_that_cannot_be_attached_leaves_nothing(owner: Owner, monkeypat
 def test_after_a_duckdb_broke_the_next_database_is_in_another(owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
     databases = LiveDatabases()
     first, second = databases.open(owner), databases.open(owner)
-    broken, execute = databases._newest, Store.execute
+    broken, execute = databases._root, Store.execute
 
     def give_up(store: Store, statement: Sql, *parameters: object) -> None:
-        if broken is not None and (store in (first, second, broken.root) or databases._newest is broken):
+        if store in (first, second, broken) or databases._root is broken:
             raise StoreBrokenError("a statement broke the database")
         execute(store, statement)
 
@@ -116,7 +116,7 @@ def test_after_a_duckdb_broke_the_next_database_is_in_another(owner: Owner, monk
     assert third.rows(ATTACHED) == [(1,)]
     for store in (first, second, third):
         databases.close(store)
-    assert databases._newest is None
+    assert databases._root is None
 
 
 def test_results_change_and_close_beside_each_other() -> None:

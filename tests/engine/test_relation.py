@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamnb.duck import Sql
 from streamnb.engine import relation as relation_module
 from streamnb.engine import rowtable
 from streamnb.engine import viewport as viewport_module
@@ -256,6 +257,21 @@ def test_waiting_rows_are_put_in_before_they_are_too_many(monkeypatch: pytest.Mo
     for i in range(5):
         relation.add(stream_rows([("a", i, None)] * 4))
     assert relation.total == 12
+    relation.close()
+
+
+@pytest.mark.parametrize("is_table", [False, True])
+def test_few_rows_that_wait_are_put_in_and_written_when_they_are_large(
+    monkeypatch: pytest.MonkeyPatch, is_table: bool
+) -> None:
+    monkeypatch.setattr(relation_module, "PENDING_BYTES", 100_000)
+    monkeypatch.setattr(rowtable, "WAITING_BYTES", 100_000)
+    relation = Relation(COLUMNS, [STRING] if is_table else [], is_table=is_table)
+    for i, length in enumerate((1000, 1000, 200_000, 1000)):
+        row = (f"k{i}", i, "x" * length)
+        relation.add(changes([(row, False)]) if is_table else stream_rows([row]))
+    assert relation.total == 3
+    assert relation._store.rows(Sql("SELECT count(*) FROM rows")) == [(3,)]
     relation.close()
 
 
