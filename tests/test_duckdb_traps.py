@@ -8,11 +8,9 @@ operators do without them.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import math
 import operator
-import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -24,6 +22,7 @@ import pytest
 from streamnb.backends.duckdb.steps import texts_of
 from streamnb.duck import Sql
 from streamnb.store import DatabaseError, Store
+from tests import allocator
 from tests.pipelines import RECENT, USERS, workspace
 
 VALUES = "(VALUES ('1', 2147483647), ('x', 1)) t(s, a)"
@@ -48,7 +47,7 @@ def one(store: Store, text: str) -> Any:
     return row[0] if len(row) == 1 else row
 
 
-# Errors of records. Code: store.py (the two optimizers it turns off), backends/duckdb/stateless.py, hoisting.py.
+# Errors of records. Code: store/opening.py (two optimizers are off), backends/duckdb/stateless.py, hoisting.py.
 
 
 @pytest.mark.parametrize("text", [*SHARED, LOOKED_UP])
@@ -87,7 +86,7 @@ ABSENT = "(list_position(l, CASE WHEN s = 'x' THEN s::INT END) IS NOT NULL)"
 
 
 def test_an_error_is_left_out_where_statistics_tell_the_result(plain: duckdb.DuckDBPyConnection) -> None:
-    # store.py: else it depends on the rows beside a record whether its error is logged.
+    # store/opening.py: else it depends on the rows beside a record whether its error is logged.
     plain.execute("CREATE TEMP TABLE t AS SELECT NULL::INT[] AS l, 'x' AS s")
     assert plain.execute(f"SELECT {ABSENT} FROM t").fetchone() == (False,)
 
@@ -320,7 +319,7 @@ def test_dot_matches_no_line_break_and_a_full_match_is_full(store: Store) -> Non
     assert one(store, "SELECT regexp_full_match('a\nb', 'a.b'), regexp_full_match('a\n', 'a')") == (False, False)
 
 
-# The connection. Code: store.py
+# The connection. Code: store/store.py
 
 
 def test_result_that_is_not_fetched_to_its_end_blocks_the_connection(plain: duckdb.DuckDBPyConnection) -> None:
@@ -333,27 +332,19 @@ def test_result_that_is_not_fetched_to_its_end_blocks_the_connection(plain: duck
 # What a statement leaves behind. Code: engine/rowtable.py, docs/decisions/0015
 
 
-class _Mallinfo(ctypes.Structure):
-    """What mallinfo2 tells; ``uordblks`` is the number of bytes given out."""
-
-    _fields_ = tuple((name, ctypes.c_size_t) for name in (*"abcdefg", "uordblks", "fordblks", "keepcost"))
-
-
 def bytes_left_by(connection: duckdb.DuckDBPyConnection, statement: str, times: int = 400) -> float:
     """Run a statement again and again; return how many bytes of the allocator each of them keeps."""
-    library = ctypes.CDLL(None)
-    library.mallinfo2.restype = _Mallinfo
 
     def run(times: int) -> int:
         for _ in range(times):
             connection.execute(statement).fetchall()
-        return int(library.mallinfo2().uordblks)
+        return allocator.bytes_given_out()
 
     before = run(50)
     return (run(times) - before) / times
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only the GNU C library tells how much it has given out")
+@allocator.TELLS
 def test_join_of_a_few_rows_leaves_more_behind_than_group_by(plain: duckdb.DuckDBPyConnection) -> None:
     # KeyedRows._lookup is a GROUP BY for this alone; a join would say the same in fewer words.
     plain.execute("SET threads = 1")

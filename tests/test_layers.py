@@ -21,4 +21,4 @@ def test_duckdb_is_imported_by_the_store_alone() -> None:
         for path in (ROOT / "streamnb").rglob("*.py")
         if any(line.split()[:2] in (["import", "duckdb"], ["from", "duckdb"]) for line in path.read_text().splitlines())
     }
-    assert importers == {"streamnb/store.py"}
+    assert importers == {"streamnb/store/opening.py", "streamnb/store/store.py"}

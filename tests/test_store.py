@@ -14,11 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-import streamnb.store
 from streamnb.duck import Sql, ident, sql
 from streamnb.errors import StoreBrokenError, StoreError, StoreLockedError
 from streamnb.schema import BIGINT
-from streamnb.store import DatabaseError, Store
+from streamnb.store import DatabaseError, Store, opening
 
 COUNT = sql("SELECT count(*) FROM t")
 FILE_NAMES = ["pipeline.duckdb", "log.duckdb", "topic.duckdb", "orders.db"]
@@ -28,10 +27,10 @@ FILE_NAMES = ["pipeline.duckdb", "log.duckdb", "topic.duckdb", "orders.db"]
 def breaking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """A store whose commits succeed and whose checkpoints then break the database, as on a full disk."""
     monkeypatch.setattr(
-        streamnb.store,
+        opening,
         "_SETTINGS",
         (
-            *streamnb.store._SETTINGS,
+            *opening._SETTINGS,
             "SET GLOBAL checkpoint_threshold = '1KB'",
             "SET GLOBAL debug_checkpoint_abort = 'before_header'",
         ),
@@ -83,6 +82,17 @@ def test_limits_are_set_on_opening() -> None:
     store = Store.open(memory_limit="512MiB", threads=1)
     settings = sql("SELECT current_setting('memory_limit'), current_setting('threads')")
     assert store.rows(settings) == [("512.0 MiB", 1)]
+    store.close()
+
+
+@pytest.mark.parametrize("name", FILE_NAMES)
+def test_temporary_files_are_beside_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "current").mkdir()
+    monkeypatch.chdir(tmp_path / "current")
+    store = Store.open(tmp_path / name, memory_limit="32MiB", threads=1)
+    store.execute(sql("CREATE TEMP TABLE large AS SELECT hash(range) AS h FROM range(8_000_000)"))
+    assert list((tmp_path / f"{name}.tmp").iterdir())
+    assert list(Path().iterdir()) == []
     store.close()
 
 

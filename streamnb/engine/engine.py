@@ -172,7 +172,7 @@ class Engine:
             self._idle()
 
     def _keep_house(self) -> None:
-        """Run what others hang in between ticks, trim the topics, and fold the write-ahead log when it has grown."""
+        """Run what others hang in between ticks, trim the topics, fold the write-ahead log when it has grown."""
         try:
             for keep in self.housekeeping:
                 keep()
@@ -181,7 +181,8 @@ class Engine:
                 self._complaint = error.message
                 _log.warning("housekeeping failed and is tried again: %s", error.message)
         self._trim()
-        self._fold(self.settings.wal_bytes_max)
+        if self._fold(self.settings.wal_bytes_max):
+            self.store.sweep()
 
     def _gather(self) -> bool:
         """Let records gather behind a tick that had few of them; True when it is not yet time for the next tick."""
@@ -234,15 +235,17 @@ class Engine:
                         first[part] = min(next_, first.get(part, next_))
         return first
 
-    def _fold(self, bytes_max: int) -> None:
-        """Fold a longer write-ahead log into the file; when DuckDB refuses, a later tick does it."""
+    def _fold(self, bytes_max: int) -> bool:
+        """Fold a longer write-ahead log into the file, and tell whether DuckDB did; else a later tick does it."""
         if self.store.path is None or self.failure is not None or time.monotonic() < self._next_fold_s:
-            return
+            return False
         wal = self.store.path.with_name(self.store.path.name + ".wal")
-        if wal.exists() and wal.stat().st_size > bytes_max:
-            self._next_fold_s = time.monotonic() + FOLD_AGAIN_S  # when it fails: ticks come first
-            self.store.checkpoint()
-            self._next_fold_s = 0.0
+        if not wal.exists() or wal.stat().st_size <= bytes_max:
+            return False
+        self._next_fold_s = time.monotonic() + FOLD_AGAIN_S  # when it fails: ticks come first
+        folded = self.store.checkpoint()
+        self._next_fold_s = 0.0
+        return folded
 
     def tick(self) -> bool:
         """Run one tick; True when there is more to do at once.

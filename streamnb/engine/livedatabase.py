@@ -51,7 +51,8 @@ class LiveDatabases:
 
     def _attach(self) -> Store:
         if self._root is None:
-            self._root = Store.open(None, threads=1)  # small statements: handing them to other threads costs more
+            # small statements: handing them to other threads costs more
+            self._root = Store.open(None, threads=1, spills=False)
         name = f"live{next(self._numbers)}"
         store = self._root.cursor()
         self._homes[store] = self._root, name

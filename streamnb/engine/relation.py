@@ -35,6 +35,7 @@ ROWS_MAX = 2_000_000
 CHANGES_MAX = 100_000
 PENDING_MAX = 100_000
 PENDING_BYTES = 64_000_000
+SWEEP_BATCHES = 1000
 
 Columns = Sequence[tuple[str, SqlType]]
 
@@ -80,6 +81,7 @@ class Relation:
         self._given = 0
         self._version = 0
         self._total = 0
+        self._applied = 0
         self._viewports: dict[View, Viewport] = {}
         types = tuple(type_ for _, type_ in columns)
         rows = RowSet(ident("rows"), types, newest_first=not is_table if newest_first is None else newest_first)
@@ -159,11 +161,14 @@ class Relation:
                 viewport.forget()
 
     def _tidy(self) -> None:
-        """Write what has waited long enough, and drop the oldest rows above what is kept."""
+        """Write what has waited long enough, drop the oldest rows above what is kept, and have DuckDB clear up."""
         if self._rows.tidy():
             self._forget(False)
         if self._changes is not self._rows and self._changes.tidy():
             self._forget(True)
+        self._applied += 1
+        if self._applied % SWEEP_BATCHES == 0:
+            self._store.sweep()
 
     def _settle(self) -> None:
         self._rows.settle()

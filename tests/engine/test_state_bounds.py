@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-import streamnb.store
 from streamnb.duck import Sql, lit, sql
+from streamnb.store import opening
 from streamnb.workspace import Workspace
 from tests.pipelines import put, rows, run, workspace
 
@@ -69,8 +69,8 @@ def _append(nb: Workspace, first: int, count: int) -> None:
 
 def test_state_larger_than_the_memory_limit_is_kept_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 64 << 20
-    settings = (Sql(f"SET GLOBAL memory_limit = '{limit >> 20}MiB'"), *streamnb.store._SETTINGS)
-    monkeypatch.setattr(streamnb.store, "_SETTINGS", settings)
+    settings = (Sql(f"SET GLOBAL memory_limit = '{limit >> 20}MiB'"), *opening._SETTINGS)
+    monkeypatch.setattr(opening, "_SETTINGS", settings)
     with workspace(str(tmp_path / "p.duckdb")) as nb:
         nb("CREATE STREAM S (K INT KEY, T STRING) WITH (KAFKA_TOPIC='t', VALUE_FORMAT='JSON', PARTITIONS=1);")
         nb("CREATE TABLE O AS SELECT K, LATEST_BY_OFFSET(T) AS T FROM S GROUP BY K;")

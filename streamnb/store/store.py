@@ -1,4 +1,4 @@
-"""The pipeline's DuckDB database: connection, cursors, the one transaction. The only module that imports duckdb.
+"""A connection to the database: statements, cursors, the one transaction.
 
 Rules: one ``Store`` object belongs to one thread. The engine thread owns the store that ``Store.open`` returned and is
 the only writer; every reader takes a ``cursor()`` of its own.
@@ -18,45 +18,22 @@ import duckdb
 import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
-from streamnb.duck import Sql, duck_type, lit, sql
-from streamnb.errors import StoreBrokenError, StoreError, StoreLockedError
+from streamnb.duck import Sql, duck_type, sql
+from streamnb.errors import StoreBrokenError, StoreError
 from streamnb.failpoints import failpoint
 from streamnb.parsed import ParsedStatements
 from streamnb.quiet import Quiet
 from streamnb.registered import RegisteredTables
 from streamnb.schema import SqlType
+from streamnb.store.opening import Opening
 
 __all__ = ["DatabaseError", "Store", "reason_of"]
 
 DatabaseError = duckdb.Error
 
-_OPEN_HERE = ("configuration has been locked", "already attached", "already in use")
-_HOLDER = re.compile(r"held in (?P<program>\S+) \(PID (?P<pid>\d+)\)")
-
-_SETTINGS = (
-    "SET enable_progress_bar = false",  # cursors inherit it; it cannot be set for all connections
-    # The first two take an expression out of the TRY() around it: one that is shared, and one that is looked up in a
-    # long list. The third leaves one out that raises where the least and largest values of a table tell what it gives.
-    "SET GLOBAL disabled_optimizers = 'common_subexpressions,in_clause,statistics_propagation'",
-    "SET GLOBAL TimeZone = 'UTC'",
-    "SET GLOBAL autoinstall_known_extensions = false",
-    "SET GLOBAL autoload_known_extensions = false",
-    "SET GLOBAL allow_community_extensions = false",
-    "SET GLOBAL python_enable_replacements = false",  # else any DataFrame of the caller's is a table
-    "SET GLOBAL enable_external_access = false",
-)
-# The engine folds the write-ahead log into the file between two ticks; DuckDB would do it in the middle of a commit.
-_FILE_SETTINGS = ("SET GLOBAL checkpoint_threshold = '1TB'",)
-# A database in memory reads no file: eight threads for that are many.
-_MEMORY_SETTINGS = ("SET GLOBAL async_threads = 0",)
-_LOCK = "SET GLOBAL lock_configuration = true"
-
-# DuckDB names a database for its file, and then takes "log.topic" for either the schema log or the database log.
-_AMBIGUOUS = frozenset(
-    {"catalog", "engine", "log", "main", "memory", "outbox", "pipeline"}
-    | {"query", "state", "streamnb", "system", "temp", "topic"}
-)
-
+SWEPT_MAX = 64_000_000
+_NO_ROOM = Sql("SET GLOBAL memory_limit = '1KB'")
+_USED = Sql("SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT FROM duckdb_memory()")
 
 _KIND = re.compile(r"\A.*? Error: (?:Python exception occurred while executing the UDF: (?:KsqlFunctionError: )?)?")
 
@@ -64,50 +41,6 @@ _KIND = re.compile(r"\A.*? Error: (?:Python exception occurred while executing t
 def reason_of(error: duckdb.Error) -> str:
     """Tell in one line what a statement failed of, without DuckDB's name for the kind of error."""
     return _KIND.sub("", str(error).split("\n", 1)[0], count=1)
-
-
-def _is_attached(path: Path) -> bool:
-    """Tell whether a file's own name would be ambiguous, so that it is attached under another."""
-    return path.stem.lower() in _AMBIGUOUS
-
-
-def _connect(path: Path | None) -> duckdb.DuckDBPyConnection:
-    if path is None:
-        return duckdb.connect(":memory:")
-    if not _is_attached(path):
-        return duckdb.connect(str(path))
-    connection = duckdb.connect(":memory:")
-    try:
-        connection.execute(sql("ATTACH {} AS pipeline", lit(str(path))))
-        connection.execute("USE pipeline")
-    except duckdb.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _open_error(path: Path | None, error: duckdb.Error) -> StoreError:
-    """Say why a file does not open: another process (named, where DuckDB names it), or the file itself."""
-    text = str(error)
-    if any(sign in text for sign in _OPEN_HERE):
-        return StoreLockedError(
-            f"database file {path} is open in this process: {text}",
-            summary=f"database file {path} is open in this process already",
-            hint="use the pipeline that is open, or close() it first",
-        )
-    if not isinstance(error, duckdb.IOException) or "lock" not in text.lower():
-        return StoreError(
-            f"database file {path} cannot be opened: {text}",
-            summary=f"database file {path} cannot be opened",
-            hint="keep the file and its .wal beside it; a new file can be filled again from the topics of Kafka",
-        )
-    holder = _HOLDER.search(text)
-    who = f"process {holder['pid']} ({holder['program']})" if holder else "another process"
-    return StoreLockedError(
-        f"database file {path} is in use by {who}: {text}",
-        summary=f"database file {path} is in use by {who}",
-        hint="stop that process, or use another file; one pipeline owns its file alone",
-    )
 
 
 def _broken(what: str) -> StoreBrokenError:
@@ -133,22 +66,10 @@ def _checked(statement: Sql) -> Iterator[None]:
 class _Shared:
     """What the connections to one database have in common."""
 
-    path: Path | None
-    settings: tuple[str, ...]
+    opening: Opening
     functions: dict[str, tuple[Callable[..., Any], tuple[SqlType, ...], SqlType]] = field(default_factory=dict)
     readers: Quiet = field(default_factory=Quiet)
     cursors: weakref.WeakSet[Store] = field(default_factory=weakref.WeakSet)
-
-
-def _open(shared: _Shared) -> duckdb.DuckDBPyConnection:
-    try:
-        connection = _connect(shared.path)
-        for setting in shared.settings:
-            connection.execute(setting)
-        connection.execute(_LOCK)
-    except duckdb.Error as error:
-        raise _open_error(shared.path, error) from error
-    return connection
 
 
 class _Closed:
@@ -180,31 +101,33 @@ class Store:
         self._registered = RegisteredTables()
 
     @classmethod
-    def open(cls, path: Path | None = None, *, memory_limit: str | None = None, threads: int | None = None) -> Store:
+    def open(
+        cls,
+        path: Path | None = None,
+        *,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+        spills: bool = True,
+    ) -> Store:
         """Open the database file, or a database in memory when there is no path.
 
-        ``memory_limit`` is written as in ``2GB``; it and ``threads`` are DuckDB's own choice when left out.
+        See ``Opening`` for what can be chosen.
         Raises: StoreLockedError when another process holds the file, StoreError when it cannot be opened.
         """
-        limits = [] if memory_limit is None else [sql("SET GLOBAL memory_limit = {}", lit(memory_limit))]
-        limits += [] if threads is None else [sql("SET GLOBAL threads = {}", lit(threads))]
-        shared = _Shared(path, (*limits, *(_MEMORY_SETTINGS if path is None else _FILE_SETTINGS), *_SETTINGS))
+        shared = _Shared(Opening(path, memory_limit, threads, spills))
         failpoint("store.open")
-        connection = _open(shared)
+        connection = shared.opening.connect()
         failpoint("store.recovered")
         return cls(connection, shared)
 
     @property
     def path(self) -> Path | None:
         """Return the database file, or None for a database in memory."""
-        return self._shared.path
+        return self._shared.opening.path
 
     def cursor(self) -> Store:
         """Open another connection to the same database, for another thread; ``reopen`` closes it."""
-        connection = self._connection.cursor()
-        if self.path is not None and _is_attached(self.path):
-            connection.execute("USE pipeline")
-        cursor = Store(connection, self._shared, writes=False)
+        cursor = Store(self._shared.opening.cursor_of(self._connection), self._shared, writes=False)
         self._shared.cursors.add(cursor)
         return cursor
 
@@ -225,7 +148,7 @@ class Store:
             with contextlib.suppress(duckdb.Error):
                 connection.close()
         self._shared.cursors.clear()
-        self._connection = _open(self._shared)
+        self._connection = self._shared.opening.connect()
         functions = dict(self._shared.functions)
         self._shared.functions.clear()
         for name, function in functions.items():
@@ -367,6 +290,21 @@ class Store:
         """
         with contextlib.suppress(duckdb.TransactionException), self._running(sql("CHECKPOINT temp")):
             self._connection.execute("CHECKPOINT temp")
+
+    def sweep(self) -> None:
+        """Have DuckDB forget blocks that are gone; to be called once in thousands of statements.
+
+        DuckDB queues every block that it could evict, and keeps some hundred bytes of those that were freed since: up
+        to 45 MB, unless it has to make room. So it is asked for a limit that it cannot keep. It drops what it can read
+        again, and would write the rest to temporary files: where it spills and holds much (``SWEPT_MAX`` bytes),
+        nothing is done, since the queue is then the smaller part. Nor in a transaction, which the refusal would end.
+        Raises: StoreBrokenError when DuckDB gives itself up; any other failure leaves all as it was.
+        """
+        if self._at_commit is not None:
+            return
+        with contextlib.suppress(duckdb.Error), _checked(_NO_ROOM):
+            if not self._shared.opening.spills or self.rows(_USED)[0][0] <= SWEPT_MAX:
+                self._connection.execute(_NO_ROOM)
 
     def interrupt(self) -> None:
         """End the statement that runs on this connection, from any thread; nothing happens on a closed one."""
