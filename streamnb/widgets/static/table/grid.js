@@ -14,6 +14,7 @@ class Grid extends Heard {
     this.state = { sort: [], filters: {}, search: "", changes: false, paused: false };
     this.settings = { group: false, local: false, filters: false };
     this.request = 0;
+    this.turned = 0; // the first request for this order and choice of rows
     this.asked = "";
     this.first = 0;
     this.order = []; // ids of the rows from `first` on
@@ -180,6 +181,7 @@ class Grid extends Heard {
     this.head.mark();
     this.tools.mark();
     this.ask(true);
+    this.turned = this.request;
   }
 
   moved() {
@@ -227,30 +229,33 @@ class Grid extends Heard {
 
   take(message, frame) {
     const known = this.last > 1 && message.r === this.answered;
+    const goesOn = this.answered >= this.turned && message.r >= this.turned;
     this.answered = message.r;
     const adopted = message.r > this.request; // of another page, or of this one before it was loaded again
     if (adopted) this.adopt(message);
     if (message.changes !== (this.columns !== this.base)) this.setColumns(message.changes);
     if (message.full && !known) this.values.clear();
     const covered = new Set(this.order);
+    const changed = new Set();
     frame.rows.forEach((place, i) => {
       const id = frame.order[place];
       const before = this.values.get(id);
       const values = frame.row(i);
       if (before && values.every((value, column) => value === before[column])) return; // a full frame repeats what is here
+      changed.add(id);
       if (known && (before || covered.size === 0 || this.isNear(message.first + place))) this.flash.add(id);
       this.values.set(id, values);
     });
-    const shift = message.r === this.request ? message.moved : 0;
+    const order = Array.from(frame.order);
+    const shift = goesOn && this.scroller.top >= 1 ? this.shiftOf(message, order, changed) : 0;
     this.first = message.first;
-    this.order = Array.from(frame.order);
+    this.order = order;
     const kept = new Set(this.order);
     for (const id of this.values.keys()) if (!kept.has(id)) this.values.delete(id);
     for (const id of message.gone) this.gone.add(id);
     this.counts = message;
-    this.scroller.setTotal(message.filtered);
+    this.scroller.setTotal(message.filtered, shift);
     if (adopted) this.scroller.moveTo(message.first === 0 ? 0 : message.first + OVERSCAN);
-    else if (shift !== 0 && this.scroller.top > 0) this.scroller.shift(shift);
     this.selection.follow(shift);
     if (this.announce && message.r === this.request) {
       this.announce = false;
@@ -259,9 +264,21 @@ class Grid extends Heard {
     this.ask(false);
   }
 
+  // How far the rows on show moved: as far as one of them that is the same; if none is here before and after, as far as
+  // the kernel says of the rows that it knows, if those on show lie behind.
+  shiftOf(message, order, changed) {
+    const places = new Map(order.map((id, i) => [id, message.first + i]));
+    const { top, rows } = this.scroller;
+    for (let row = Math.floor(top); row < top + rows; row++) {
+      const id = this.idOf(row);
+      if (!changed.has(id) && places.has(id)) return places.get(id) - row;
+    }
+    return top >= message.first - message.moved ? message.moved : 0;
+  }
+
   // Take over how the kernel sorts and filters.
   adopt(message) {
-    this.request = message.r;
+    this.request = this.turned = message.r;
     Object.assign(this.state, message.state);
     if (Object.values(this.state.filters).some(Boolean)) this.settings.filters = true;
     this.head.showFilters(this.settings.filters);

@@ -51,13 +51,15 @@ class Scroller {
     return Math.max(1, Math.min(this.total * ROW_PX, CANVAS_MAX_PX) - this.viewPx);
   }
 
-  setTotal(total) {
-    if (total === this.total) return;
+  // Rows came or went, `shift` of them before those on show, which stay where they are.
+  setTotal(total, shift) {
+    if (total === this.total && shift === 0) return;
     this.total = total;
+    this.top += shift;
     this.grid.body.style.height = `${Math.min(total * ROW_PX, CANVAS_MAX_PX)}px`;
     this.measure();
-    if (this.top > this.topMax) this.moveTo(this.topMax);
-    else if (this.scaled) this.place();
+    if (this.top !== clamp(this.top, 0, this.topMax)) this.moveTo(this.top);
+    else if (this.scaled || shift !== 0) this.place();
   }
 
   scrolled() {
@@ -88,12 +90,6 @@ class Scroller {
     const wanted = this.scaled ? (this.top / Math.max(1, this.topMax)) * this.scrollMax : this.top * ROW_PX;
     this.box.scrollTop = wanted;
     this.expected = this.box.scrollTop;
-  }
-
-  // Rows came or went before those on show: these stay where they are.
-  shift(rows) {
-    this.top = clamp(this.top + rows, 0, Math.max(this.topMax, this.top + rows));
-    this.place();
   }
 
   reveal(row) {
