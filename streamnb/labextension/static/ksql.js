@@ -27,8 +27,12 @@
 
   // A word that is reserved nowhere is a name behind these, unless what follows makes it a clause: (SIZE 5, ADVANCE BY 1.
   const BEFORE_NAMES = new Set(
-    ". , ( -> => := <> != <= >= || - + * / % = < > SELECT BY ON WHERE HAVING AND OR NOT AS INTO CASE WHEN THEN ELSE".split(" "),
+    (
+      ". , ( [ -> => := <> != <= >= || - + * / % = < > SELECT DISTINCT FROM JOIN BY ON WHERE HAVING AND OR NOT BETWEEN LIKE " +
+      "AS INTO COLUMN CASE WHEN THEN ELSE"
+    ).split(" "),
   );
+  const NESTED = new Set(["ARRAY", "MAP", "STRUCT"]);
   const CLAUSE = /^\s+(?:\d|:|\$\{|BY\b|PERIOD\b)/i;
 
   let scope; // name of a package -> version -> how to get it
@@ -40,9 +44,38 @@
     return factory();
   }
 
+  // What stands before a word: the last words, and each bracket that is open with the word before it. A word such as TIME
+  // is a type behind a name, as a part of ARRAY<…> or MAP<…>, and in CAST(… AS …); elsewhere it is a name itself.
+  class Ahead {
+    past = [];
+    opened = [];
+
+    take(word) {
+      const before = this.past.at(-1);
+      if (word === "(" || word === "[" || (word === "<" && NESTED.has(before))) this.opened.push(word + before);
+      else if (word === ")" || word === "]" || (word === ">" && this.opened.at(-1)?.startsWith("<"))) this.opened.pop();
+      else if (word === ";") this.opened = [];
+      this.past = [...this.past.slice(-2), word];
+    }
+
+    isName(next) {
+      return BEFORE_NAMES.has(this.past.at(-1)) && !CLAUSE.test(next);
+    }
+
+    isType(word, next) {
+      const [named, before] = [this.past.at(-3), this.past.at(-1)];
+      const within = this.opened.at(-1);
+      if (NESTED.has(word) || /^\s*\(/.test(next)) return true;
+      if (before === "AS") return /^\((?:TRY_)?CAST$/.test(within) || named === "TYPE" || named === "EXISTS";
+      if (before === "<") return within === "<ARRAY" || within === "<MAP";
+      if (before === ",") return within === "<MAP";
+      return !BEFORE_NAMES.has(before);
+    }
+  }
+
   // Cuts the statements of a text into {from, to, kind}; `at` is where the text begins in the cell.
   function* statementTokens(text, at, words) {
-    let before = "";
+    const ahead = new Ahead();
     for (const match of text.matchAll(TOKEN)) {
       const from = at + match.index;
       const to = from + match[0].length;
@@ -51,13 +84,12 @@
       if (group !== "word") yield { from, to, kind: group };
       else {
         const next = text.slice(match.index + word.length, match.index + word.length + 20);
-        const isName = words.names.has(word) && BEFORE_NAMES.has(before) && !CLAUSE.test(next);
         if (words.functions.has(word) && /^\s*\(/.test(next)) yield { from, to, kind: "function" };
-        else if (words.types.has(word)) yield { from, to, kind: "type" };
-        else if (words.keywords.has(word) && !isName) yield { from, to, kind: "keyword" };
+        else if (words.types.has(word) && ahead.isType(word, next)) yield { from, to, kind: "type" };
+        else if (words.keywords.has(word) && !(words.names.has(word) && ahead.isName(next))) yield { from, to, kind: "keyword" };
         else yield { from, to, kind: "plain" };
       }
-      if (group !== "comment") before = word;
+      if (group !== "comment") ahead.take(word);
     }
   }
 
