@@ -185,5 +185,5 @@ def test_absent_broker_is_named_without_holding_up_the_engine(tmp_path: Path) ->
                 assert time.monotonic() - begun < 6
             insert(nb, "a")
             broker.start()
-            assert outside(nb).flush(30), outside(nb).problem()
+            assert outside(nb).flush(60), outside(nb).problem()
             assert printed(nb, "words") == ["a"]
