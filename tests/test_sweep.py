@@ -101,12 +101,14 @@ def test_statements_of_others_go_on_while_several_sweep(any_store: Store, rows: 
     threads = [threading.Thread(target=work, args=(c,), daemon=True) for work, c in zip(works, cursors, strict=True)]
     for thread in threads:
         thread.start()
-    for _ in range(100):
-        assert read.acquire(timeout=60)
-        any_store.sweep()
-    ended.set()
-    for thread in threads:
-        thread.join()
+    try:
+        for _ in range(100):
+            assert read.acquire(timeout=60)
+            any_store.sweep()
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
     assert failures == []
     for cursor in cursors:
         cursor.close()

@@ -107,8 +107,8 @@ class Opening:
     @property
     def statements(self) -> tuple[Sql, ...]:
         """List the statements that a new connection begins with."""
-        limits = [sql("SET GLOBAL memory_limit = {}", lit(self.memory_limit))] if self.memory_limit else []
-        limits += [sql("SET GLOBAL threads = {}", lit(self.threads))] if self.threads else []
+        limits = [] if self.memory_limit is None else [sql("SET GLOBAL memory_limit = {}", lit(self.memory_limit))]
+        limits += [] if self.threads is None else [sql("SET GLOBAL threads = {}", lit(self.threads))]
         kind = _MEMORY_SETTINGS if self.path is None else _FILE_SETTINGS
         return tuple(map(Sql, (*limits, *self._temporary_files(), *kind, *_SETTINGS, *_HELD, *_LOCK)))
 
