@@ -25,6 +25,7 @@ from streamnb.engine.doorbell import Doorbell
 from streamnb.engine.faults import describe_failure
 from streamnb.engine.processinglog import PROCESSING_LOG_TOPIC, LogEntry, write
 from streamnb.engine.running import Connector, PersistentQuery, QueryFailed, Stepped
+from streamnb.engine.writeaheadlog import WriteAheadLog
 from streamnb.errors import LogError, StoreBrokenError, StoreError
 from streamnb.failpoints import failpoint
 from streamnb.log.embedded import EmbeddedLog
@@ -36,7 +37,6 @@ T = TypeVar("T")
 HEARTBEAT_S = 1.0
 CLOSE_S = 3.0
 TRIM_MS = 60_000
-FOLD_AGAIN_S = 60.0
 RANGES_EPOCHS = 100_000
 _log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Engine:
         self._trimmed_ms = clock.now_ms()
         self._commands = Commands()
         self._next_tick_s = 0.0
-        self._next_fold_s = 0.0
+        self._wal = WriteAheadLog(store)
         self._complaint: str | None = None
         self._wake = threading.Condition()
         self._woken = False
@@ -136,10 +136,9 @@ class Engine:
         failpoint("shutdown.joined")
         for query in self.queries.values():
             query.task.close()
-        if self._thread is None or not self._thread.is_alive():
-            self._next_fold_s = 0.0
+        if self.failure is None and (self._thread is None or not self._thread.is_alive()):
             with contextlib.suppress(StoreError):  # what was committed is in the write-ahead log
-                self._fold(0)
+                self._wal.fold_all()
 
     # On the engine's thread
 
@@ -172,7 +171,7 @@ class Engine:
             self._idle()
 
     def _keep_house(self) -> None:
-        """Run what others hang in between ticks, trim the topics, fold the write-ahead log when it has grown."""
+        """Run what others hang in between ticks, trim the topics, and fold the write-ahead log when it has grown."""
         try:
             for keep in self.housekeeping:
                 keep()
@@ -181,7 +180,7 @@ class Engine:
                 self._complaint = error.message
                 _log.warning("housekeeping failed and is tried again: %s", error.message)
         self._trim()
-        if self._fold(self.settings.wal_bytes_max):
+        if self.failure is None and self._wal.fold(self.settings.wal_bytes_max):
             self.store.sweep()
 
     def _gather(self) -> bool:
@@ -234,18 +233,6 @@ class Engine:
                     for part, next_ in query.task.place.positions[i].items():
                         first[part] = min(next_, first.get(part, next_))
         return first
-
-    def _fold(self, bytes_max: int) -> bool:
-        """Fold a longer write-ahead log into the file, and tell whether DuckDB did; else a later tick does it."""
-        if self.store.path is None or self.failure is not None or time.monotonic() < self._next_fold_s:
-            return False
-        wal = self.store.path.with_name(self.store.path.name + ".wal")
-        if not wal.exists() or wal.stat().st_size <= bytes_max:
-            return False
-        self._next_fold_s = time.monotonic() + FOLD_AGAIN_S  # when it fails: ticks come first
-        folded = self.store.checkpoint()
-        self._next_fold_s = 0.0
-        return folded
 
     def tick(self) -> bool:
         """Run one tick; True when there is more to do at once.
